@@ -60,15 +60,9 @@ fn serve() {
 }
 
 fn measure(url: &str, records: usize) -> f64 {
-    let transport = HttpTransport::new(HttpSettings {
-        base_url: url.to_owned(),
-        key: ApiKey::new("bench").unwrap(),
-        timeout: Duration::from_mins(1),
-        connect_timeout: Duration::from_secs(10),
-        proxy: None,
-        ca_bundle: None,
-    })
-    .unwrap();
+    let settings =
+        HttpSettings { base_url: url.to_owned(), timeout: Duration::from_mins(1), ..HttpSettings::default() };
+    let transport = HttpTransport::new(&settings, &ApiKey::new("bench").unwrap()).unwrap();
     let config = Config { requests_per_minute: 1_000_000, max_concurrency: CONCURRENCY, ..Config::default() };
     let spelled: Vec<String> =
         (0..records).map(|number| format!("Person{number}@company{}.example", number % 997)).collect();
@@ -80,7 +74,10 @@ fn measure(url: &str, records: usize) -> f64 {
             Engine::new(config, Arc::new(transport), Arc::new(MemoryStore::default()), (url.to_owned(), 0));
         let run = engine.start(runtime.handle(), RunOptions::default());
         let rules = Rules::default();
-        run.feed(spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect());
+        run.feed(
+            spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect(),
+            Vec::new(),
+        );
         run.finish();
         while run.next().await.is_some() {}
         run.receipt().count(Status::Found)

@@ -103,15 +103,9 @@ struct Measured {
 }
 
 fn measure(url: &str, records: usize, store: Arc<dyn Store>) -> Measured {
-    let transport = HttpTransport::new(HttpSettings {
-        base_url: url.to_owned(),
-        key: ApiKey::new("bench").unwrap(),
-        timeout: Duration::from_mins(1),
-        connect_timeout: Duration::from_secs(10),
-        proxy: None,
-        ca_bundle: None,
-    })
-    .unwrap();
+    let settings =
+        HttpSettings { base_url: url.to_owned(), timeout: Duration::from_mins(1), ..HttpSettings::default() };
+    let transport = HttpTransport::new(&settings, &ApiKey::new("bench").unwrap()).unwrap();
     let config = Config { requests_per_minute: 1_000_000, max_concurrency: CONCURRENCY, ..Config::default() };
     let spelled: Vec<String> =
         (0..records).map(|number| format!("Person{number}@company{}.example", number % 997)).collect();
@@ -122,7 +116,10 @@ fn measure(url: &str, records: usize, store: Arc<dyn Store>) -> Measured {
         let engine = Engine::new(config, Arc::new(transport), store, (url.to_owned(), 0));
         let run = engine.start(runtime.handle(), RunOptions::default());
         let rules = Rules::default();
-        run.feed(spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect());
+        run.feed(
+            spelled.iter().map(|text| Row::One(identify(text, None, &rules).unwrap())).collect(),
+            Vec::new(),
+        );
         run.finish();
         let mut raw_bytes = 0;
         while let Some(outcomes) = run.next().await {

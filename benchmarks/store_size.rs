@@ -124,7 +124,7 @@ fn main() {
     }
     let more = 20 * CHUNK;
     timed("20,000 answers stored", &mut || ask_many(&store, lookups, more));
-    timed("purged", &mut || store.purge(&Target::Identifier(person(lookups / 2))).unwrap().answers);
+    timed("purged", &mut || store.purge(&person(lookups / 2)).unwrap().answers);
     timed("20,000 answers, somebody purged", &mut || ask_many(&store, lookups + more, more));
     timed("counted", &mut || store.info().unwrap().hits);
     drop(store);

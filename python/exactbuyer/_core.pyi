@@ -39,9 +39,7 @@ __all__ = [
     "csv_lines",
     "csv_record",
     "disk_trouble",
-    "error_classes",
     "json_lines",
-    "message_terms",
     "migrate_store",
     "service_of",
 ]
@@ -61,13 +59,7 @@ def _has_places(keys: list[str]) -> bool:
     """Whether the values of dicts with these keys are replaced by their place on this Python: for tests."""
 
 def _lists() -> dict[str, list[str]]:
-    """The names in each of the core's lists, by the name of Python's `Literal`: for tests."""
-
-def message_terms() -> list[str]:
-    """The names of all settings and advices that a message of the core can have."""
-
-def error_classes() -> list[str]:
-    """The class in `exactbuyer.exceptions` for each kind of error of the core."""
+    """The names in each of the core's lists, by the name of Python's `Literal` if there is one: for tests."""
 
 def _decode_reply(body: bytes) -> tuple[list[Any], int | None, str | None]:
     """A reply's contacts as they are in results, its count, and what was wrong: for tests."""
@@ -439,7 +431,6 @@ class Store:
     def open(self) -> list[str]:
         """Opens it if it is not open, and returns warnings."""
 
-    def is_open(self) -> bool: ...
     def close(self) -> None: ...
     def name(self) -> bytes:
         """Identifies this store and its copies."""

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from cli_runs import run
 
-from exactbuyer import BulkEnricher, ConfigError
-from exactbuyer._core import message_terms
+from exactbuyer import BulkEnricher, ConfigError, _core
 from exactbuyer.cli._options import (
     column_options,
     input_options,
@@ -34,7 +33,8 @@ def terms() -> set[str]:
     assert len(sources) > 50
     named = {name for source in sources for name in re.findall(r'\b(?:Term|about|wrong)\(\s*"(\w+)"', source)}
     assert {"max_credits", "price_example", "by"} <= named
-    return named | set(message_terms()) | set(PYTHON)
+    lists = _core._lists()  # pyright: ignore[reportPrivateUsage]
+    return named | {*lists["Setting"], *lists["Advice"]} | set(PYTHON)
 
 
 @pytest.mark.parametrize("name", sorted(terms() - _PYTHON_ONLY))

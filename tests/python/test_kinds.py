@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exactbuyer import BulkEnricher, exceptions
-from exactbuyer._core import Engine, error_classes
+from exactbuyer import BulkEnricher, _core, exceptions
+from exactbuyer._core import Engine
 from exactbuyer.exceptions import ConfigError
 
 
@@ -38,7 +38,8 @@ def test_a_refused_key_is_not_among_the_locals_of_a_traceback(
 
 
 def test_every_kind_of_error_has_its_class() -> None:
-    named = {getattr(exceptions, name) for name in error_classes()}
+    names = _core._lists()["ErrorKind"]  # pyright: ignore[reportPrivateUsage]
+    named = {getattr(exceptions, name) for name in names}
     assert all(issubclass(known, exceptions.ExactBuyerError) for known in named)
     classes = {
         c

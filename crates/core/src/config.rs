@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::identifier::Rules;
 use crate::service::limits;
 
 crate::listed! {
@@ -93,10 +92,6 @@ pub struct Config {
     pub grace: Duration,
     /// How the body of a request is encoded.
     pub body: BodyFormat,
-    /// How identifiers are read. Whoever deserializes the other settings makes it with [`Rules::new`], whose error says
-    /// what is wrong.
-    #[serde(skip)]
-    pub rules: Rules,
 }
 
 /// Who keeps to `max_credits`: each counts what it sends, and refuses what would exceed them.
@@ -148,7 +143,6 @@ impl Default for Config {
             max_retries: 5,
             grace: Duration::from_secs(30),
             body: BodyFormat::Form,
-            rules: Rules::default(),
         }
     }
 }

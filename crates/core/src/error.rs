@@ -7,36 +7,36 @@ use std::fmt;
 use crate::message::Message;
 
 crate::listed! {
-    /// Why a run ended early or is incomplete.
+    /// Why a run ended early or is incomplete. The name is that of the exception that users catch.
     pub enum ErrorKind {
         /// A setting is wrong. Nothing was sent or charged.
-        Config = "config",
+        Config = "ConfigError",
         /// Some rows cannot be looked up at all. Nothing was sent or charged.
-        InvalidIdentifier = "invalid_identifier",
+        InvalidIdentifier = "InvalidIdentifierError",
         /// 401: the service refused the API key. Free. Sending again with the same key does not help.
-        Authentication = "authentication",
+        Authentication = "AuthenticationError",
         /// 403: the account has no credits left. Free. Send again after buying credits.
-        InsufficientCredits = "insufficient_credits",
+        InsufficientCredits = "InsufficientCreditsError",
         /// 429 that asks for a longer wait than a run should sleep. Free. Send again later.
-        RateLimit = "rate_limit",
+        RateLimit = "RateLimitError",
         /// 400, 413 or 422: the service refused the request itself, or some of its records. Free. Sending it again
         /// does not help.
-        BadRequest = "bad_request",
+        BadRequest = "BadRequestError",
         /// 503 or 408 at every attempt. Free. Send again later.
-        Server = "server",
+        Server = "ServerError",
         /// Any other refusal: 404, another 4xx, or 3xx. Free. Check the base URL.
-        Api = "api",
+        Api = "ApiError",
         /// Nothing reached the service at any attempt, or a proxy asks for a login. Free. Send again.
-        Transport = "transport",
+        Transport = "TransportError",
         /// A request left this machine and no readable reply came back. It may have been charged. It is
         /// never sent again unless the user asks for that. Also: as many lookups are unknown as
         /// `max_in_doubt` allows.
-        UnknownOutcome = "unknown_outcome",
+        UnknownOutcome = "UnknownOutcomeError",
         /// The limit on credits stopped the run. Nothing beyond the limit was sent.
-        BudgetExceeded = "budget_exceeded",
+        BudgetExceeded = "BudgetExceededError",
         /// The store could not be read or written. A request whose intent cannot be recorded is not
         /// sent.
-        Store = "store",
+        Store = "StoreError",
     }
 }
 

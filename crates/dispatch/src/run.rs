@@ -105,14 +105,9 @@ impl Run {
         (Self { port: port.clone(), grace }, port, inbox)
     }
 
-    /// Adds rows. Never blocks: a caller with an endless source must itself wait for outcomes.
-    pub fn feed(&self, rows: Vec<Row>) {
-        self.feed_counted(rows, Vec::new());
-    }
-
     /// Adds rows, each of which stands for as many equal rows as `counts` says. Without counts, each row stands
-    /// for itself.
-    pub fn feed_counted(&self, rows: Vec<Row>, counts: Vec<u64>) {
+    /// for itself. Never blocks: a caller with an endless source must itself wait for outcomes.
+    pub fn feed(&self, rows: Vec<Row>, counts: Vec<u64>) {
         self.send(Event::Fed(rows, counts));
     }
 

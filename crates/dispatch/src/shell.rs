@@ -144,7 +144,7 @@ impl Shell {
     /// Tells the scheduler what has happened.
     fn absorb(&mut self, event: Event) {
         match event {
-            Event::Fed(rows, counts) => self.scheduler.feed_counted(rows, counts),
+            Event::Fed(rows, counts) => self.scheduler.feed(rows, counts),
             Event::Finished => self.scheduler.finish(),
             Event::Stop(grace) => self.scheduler.stop(grace, now()),
             Event::Landed(number, report) => self.scheduler.landed(number, *report, now()),

@@ -30,6 +30,7 @@ use reqwest::header::{
 use reqwest::{Client, Method, StatusCode};
 use tokio::sync::Semaphore;
 
+use exactbuyer_core::config::seconds;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::message;
 use exactbuyer_core::message::Setting;
@@ -55,26 +56,42 @@ pub const OFFLINE_VARIABLE: &str = "EXACTBUYER_OFFLINE";
 /// exceed what the clock of any platform can represent.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
-/// The settings of the network.
-#[derive(Clone)]
+/// The settings of the network. A duration is deserialized from a number of seconds, and its name then ends in `_s`.
+#[derive(Clone, serde::Deserialize)]
+#[serde(default)]
 pub struct HttpSettings {
-    /// The service's address without the path of the call. A path prefix is allowed.
+    /// The service's address without the path of the call: `https`, or `http` on this machine ([`Endpoint::parse`]).
+    /// A path prefix is allowed.
     pub base_url: String,
-    /// The API key of the account that pays.
-    pub key: ApiKey,
     /// The time limit of one request, from the start of the connection to the last byte of the
     /// reply. Time during which this process is stopped does not count.
+    #[serde(rename = "timeout_s", deserialize_with = "seconds")]
     pub timeout: Duration,
     /// The part of `timeout` that the connection may take: name resolution, TCP, proxy and TLS
     /// together.
+    #[serde(rename = "connect_timeout_s", deserialize_with = "seconds")]
     pub connect_timeout: Duration,
     /// A proxy for all requests, including those to this machine. `None`: the proxy that
     /// `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` or the system name, and no proxy for this machine.
+    /// It may contain a login, so it is not deserialized with the others.
+    #[serde(skip)]
     pub proxy: Option<String>,
     /// A PEM file with certificates that are trusted in addition to the system's. `None`: the
     /// certificates that the first of `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE`,
     /// `CURL_CA_BUNDLE` names, or else the system's.
     pub ca_bundle: Option<PathBuf>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            base_url: limits::BASE_URL.to_owned(),
+            timeout: Duration::from_mins(5),
+            connect_timeout: Duration::from_secs(10),
+            proxy: None,
+            ca_bundle: None,
+        }
+    }
 }
 
 // Not derived, because a base URL or a proxy may contain a password that has not been checked yet.
@@ -110,35 +127,27 @@ struct Shared {
 }
 
 impl HttpTransport {
-    /// Checks the settings and prepares a client. It sends nothing and resolves no name.
+    /// Checks the settings and prepares a client. It sends nothing and resolves no name. `key` is that of the account
+    /// that pays.
     ///
     /// # Errors
     /// [`ErrorKind::Config`], which names the setting: `base_url`, `proxy`, `ca_bundle` or
     /// `api_key`.
     ///
     /// ```
-    /// use std::time::Duration;
-    ///
     /// use exactbuyer_core::secret::ApiKey;
     /// use exactbuyer_http::{HttpSettings, HttpTransport};
     ///
-    /// let transport = HttpTransport::new(HttpSettings {
-    ///     base_url: "http://127.0.0.1:8000".into(),
-    ///     key: ApiKey::new("k-123").unwrap(),
-    ///     timeout: Duration::from_secs(300),
-    ///     connect_timeout: Duration::from_secs(10),
-    ///     proxy: None,
-    ///     ca_bundle: None,
-    /// })?;
-    /// assert!(transport.is_loopback());
+    /// let settings = HttpSettings { base_url: "http://127.0.0.1:8000".into(), ..HttpSettings::default() };
+    /// let transport = HttpTransport::new(&settings, &ApiKey::new("k-123").unwrap())?;
+    /// assert_eq!(transport.origin(), "http://127.0.0.1:8000");
     /// # Ok::<(), exactbuyer_core::error::Error>(())
     /// ```
-    #[expect(clippy::needless_pass_by_value, reason = "the settings end here: their key is wiped")]
-    pub fn new(settings: HttpSettings) -> Result<Self, Error> {
+    pub fn new(settings: &HttpSettings, key: &ApiKey) -> Result<Self, Error> {
         let endpoint = Endpoint::parse(&settings.base_url)?;
-        let headers = headers(&settings.key)?;
+        let headers = headers(key)?;
         let timeout = settings.timeout.min(LONGEST_TIMEOUT);
-        let (client, route) = client::build(&endpoint, &settings, timeout)?;
+        let (client, route) = client::build(&endpoint, settings, timeout)?;
         let large_replies = Semaphore::new(receive::LARGE_REPLIES);
         Ok(Self { shared: Arc::new(Shared { endpoint, headers, client, route, timeout, large_replies }) })
     }
@@ -148,12 +157,6 @@ impl HttpTransport {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.shared.endpoint.origin()
-    }
-
-    /// Whether requests go to this machine, where they cost nothing.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.shared.endpoint.is_loopback()
     }
 
     /// Asks for the head of the page at the root of the service's address, over the route of all requests. It sends

@@ -12,41 +12,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::Invalid;
-use exactbuyer_core::message::{Advice, Message, Part, Setting};
-
-/// The Python class that stands for a kind.
-///
-/// The `match` has no wildcard: a kind that is added to the core does not compile until it has a class.
-pub(super) const fn class_name(kind: ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::Config => "ConfigError",
-        ErrorKind::InvalidIdentifier => "InvalidIdentifierError",
-        ErrorKind::Authentication => "AuthenticationError",
-        ErrorKind::InsufficientCredits => "InsufficientCreditsError",
-        ErrorKind::RateLimit => "RateLimitError",
-        ErrorKind::BadRequest => "BadRequestError",
-        ErrorKind::Server => "ServerError",
-        ErrorKind::Api => "ApiError",
-        ErrorKind::Transport => "TransportError",
-        ErrorKind::UnknownOutcome => "UnknownOutcomeError",
-        ErrorKind::BudgetExceeded => "BudgetExceededError",
-        ErrorKind::Store => "StoreError",
-    }
-}
-
-/// The names of all classes that [`class_name`] can give, for the test that compares them with
-/// Python's.
-#[pyfunction]
-pub(super) fn error_classes() -> Vec<&'static str> {
-    ErrorKind::ALL.into_iter().map(class_name).collect()
-}
-
-/// The names of all settings and advices, for the test that compares them with the words of each audience.
-#[pyfunction]
-pub(super) fn message_terms() -> Vec<&'static str> {
-    let settings = Setting::ALL.iter().map(|setting| setting.as_str());
-    settings.chain(Advice::ALL.iter().map(|advice| advice.as_str())).collect()
-}
+use exactbuyer_core::message::{Message, Part};
 
 /// A message as a Python text, which each audience can say in its own words.
 ///
@@ -91,7 +57,7 @@ impl<'py> InvalidTexts<'py> {
 pub(super) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let made = py
         .import("exactbuyer.exceptions")
-        .and_then(|module| module.getattr(class_name(error.kind())))
+        .and_then(|module| module.getattr(error.kind().as_str()))
         .and_then(|class| {
             let named = PyDict::new(py);
             if let Some(status) = error.status() {

@@ -10,7 +10,7 @@
 //! | `calls/` | a `Run` of the crate `dispatch` into something that a thread or a coroutine can wait for |
 //! | `objects/` | a contact's bytes into dicts and strings, as `json.loads` would build them |
 //! | `stores/`, `sandbox.rs` | methods of the store and of the sandbox into methods of Python classes |
-//! | `settings.rs`, `convert.rs`, `errors.rs` | settings, structs and errors, each by serde or by one `match` |
+//! | `settings.rs`, `convert.rs`, `errors.rs` | settings, structs and errors |
 //! | `runtime.rs`, `ffi.rs` | threads and forks; the few calls of `CPython` that need `unsafe` |
 //!
 //! Three rules hold in all of these files:
@@ -50,8 +50,6 @@ mod _core {
     #[pymodule_export]
     use super::calls::run::Run;
     #[pymodule_export]
-    use super::errors::{error_classes, message_terms};
-    #[pymodule_export]
     use super::input::rows::Rows;
     #[pymodule_export]
     use super::tables::arrow::{ArrowInput, ArrowOutput, Batches};
@@ -67,7 +65,9 @@ mod _core {
     use std::collections::BTreeMap;
 
     use exactbuyer_core::config::{BodyFormat, OnUnknown, Per};
+    use exactbuyer_core::error::ErrorKind;
     use exactbuyer_core::identifier::{FieldType, RULES_VERSION};
+    use exactbuyer_core::message::{Advice, Setting};
     use exactbuyer_core::outcome::RequestOutcome;
     use exactbuyer_core::results::Status;
     use exactbuyer_core::schedule::LimitedBy;
@@ -75,11 +75,11 @@ mod _core {
     use exactbuyer_sandbox::Fault;
     use pyo3::prelude::*;
 
-    /// The core's lists, for the test that compares Python's `Literal`s with them.
+    /// The core's lists, for the tests that compare Python's lists with them.
     ///
-    /// A name here is the name of a `Literal` in the Python package. A variant that is added to a list of the
-    /// core appears here by itself, because each list is its enum's `ALL`; the test then fails until the
-    /// `Literal` has it, too.
+    /// A name here is the name of a `Literal` in the Python package, but for the last three: Python has the kinds of
+    /// errors as classes, and settings and advices as words. A variant that is added to a list of the core appears
+    /// here by itself, because each list is its enum's `ALL`; a test then fails until Python has it, too.
     #[pyfunction]
     #[pyo3(name = "_lists")]
     fn lists() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -93,6 +93,9 @@ mod _core {
             ("Per", Per::ALL.map(Per::as_str).to_vec()),
             ("Body", BodyFormat::ALL.map(BodyFormat::as_str).to_vec()),
             ("Fault", Fault::ALL.map(Fault::as_str).to_vec()),
+            ("ErrorKind", ErrorKind::ALL.map(ErrorKind::as_str).to_vec()),
+            ("Setting", Setting::ALL.map(Setting::as_str).to_vec()),
+            ("Advice", Advice::ALL.map(Advice::as_str).to_vec()),
         ])
     }
 

@@ -1,14 +1,12 @@
 //! Reads an enricher's settings. `python/exactbuyer/settings/` checks their ranges and has their messages. This module
 //! checks only what the core must judge: addresses, certificates, countries and time zones.
 //!
-//! Python passes one dictionary. Serde divides it by name between the core's `Config` and this module's
-//! `Network`; a name that belongs to neither is collected in `unknown` and refused. Defaults are those of Rust.
+//! Python passes one dictionary. Serde divides it by name between the core's `Config` and the transport's
+//! `HttpSettings`; a name that belongs to neither is collected in `unknown` and refused. Defaults are those of Rust.
 //! Python has its own list of them for its documentation, and a test compares the two through
 //! `Engine._settings`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use hashbrown::HashSet;
 use pyo3::exceptions::PyValueError;
@@ -19,12 +17,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::convert::OrRaise;
-use exactbuyer_core::config::{Config, seconds};
+use exactbuyer_core::config::Config;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Rules;
 use exactbuyer_core::identifier::reading::Reader;
-use exactbuyer_core::service::limits;
-use exactbuyer_http::{Endpoint, check_ca_bundle, check_proxy};
+use exactbuyer_http::{Endpoint, HttpSettings, check_ca_bundle, check_proxy};
 use exactbuyer_store::sqlite::check_time_zone;
 
 /// The settings of an enricher: the engine's, and the network's.
@@ -37,51 +34,20 @@ pub(super) struct Settings {
     pub(super) config: Config,
     /// What only the transport needs.
     #[serde(flatten)]
-    pub(super) network: Network,
+    pub(super) network: HttpSettings,
     /// A forked copy has a limit of its own.
     ///
     /// Only then may a forked copy of an enricher send with the same `max_credits` again: the limit is counted
     /// per process.
     #[serde(default)]
     pub(super) independent_copies: bool,
-    /// A two-letter country code. It is not used as it is: `check` makes the rules of the core out of it.
+    /// A two-letter country code. It is only checked here: each reader of rows is given its own.
     #[serde(default)]
     default_region: Option<String>,
     /// Names that no setting has. Never empty without an error: see [`read`].
     #[serde(flatten)]
     #[expect(clippy::zero_sized_map_values, reason = "serde flattens maps, not sets")]
     unknown: BTreeMap<String, IgnoredAny>,
-}
-
-/// The address of the service, and how it is reached.
-#[derive(Clone, Deserialize)]
-#[serde(default)]
-pub(super) struct Network {
-    /// `https`, or `http` for an address of this machine: see [`Endpoint::parse`].
-    pub(super) base_url: String,
-    /// How long one request may take from its start to the last byte of its reply.
-    #[serde(rename = "timeout_s", deserialize_with = "seconds")]
-    pub(super) timeout: Duration,
-    /// The part of `timeout` that a new connection may take, up to the end of the TLS handshake.
-    #[serde(rename = "connect_timeout_s", deserialize_with = "seconds")]
-    pub(super) connect_timeout: Duration,
-    /// May contain a login, so it is neither part of the dictionary nor shown by `_settings`.
-    #[serde(skip)]
-    pub(super) proxy: Option<String>,
-    /// A PEM file with certificate authorities to trust in addition to those of the system.
-    pub(super) ca_bundle: Option<PathBuf>,
-}
-
-impl Default for Network {
-    fn default() -> Self {
-        Self {
-            base_url: limits::BASE_URL.to_owned(),
-            timeout: Duration::from_mins(5),
-            connect_timeout: Duration::from_secs(10),
-            proxy: None,
-            ca_bundle: None,
-        }
-    }
 }
 
 /// Reads the settings. An unknown name is an error: a misspelt setting must not become a default. A proxy is passed by
@@ -101,9 +67,9 @@ pub(super) fn read(settings: &Bound<'_, PyAny>, proxy: Option<&Bound<'_, PyAny>>
 }
 
 impl Settings {
-    /// Fails at the first setting that is wrong, in the order below. Also turns the default region into rules.
-    fn check(&mut self) -> Result<(), Error> {
-        self.config.rules = Rules::new(self.default_region.as_deref())?;
+    /// Fails at the first setting that is wrong, in the order below.
+    fn check(&self) -> Result<(), Error> {
+        Rules::new(self.default_region.as_deref())?;
         check_time_zone(&self.config.time_zone)?;
         Endpoint::parse(&self.network.base_url)?;
         self.network.proxy.as_deref().map_or(Ok(()), check_proxy)?;

@@ -99,7 +99,7 @@ fn engine(
 /// A run over the people of these numbers.
 fn start(engine: &Engine, people: impl Iterator<Item = usize>) -> Run {
     let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-    run.feed(people.map(person).collect());
+    run.feed(people.map(person).collect(), Vec::new());
     run.finish();
     run
 }
@@ -147,7 +147,7 @@ fn run_in_parts(
         let (engine, seen) = engine(config, latency, answer);
         let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
         for from in (0..rows).step_by(part) {
-            run.feed((from..rows.min(from + part)).map(person).collect());
+            run.feed((from..rows.min(from + part)).map(person).collect(), Vec::new());
         }
         run.finish();
         finish(&run, &seen).await
@@ -179,7 +179,7 @@ fn requests_are_full_however_small_the_parts_that_rows_come_in() {
         let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
         let person = |number| Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
         for from in (0..950).step_by(7) {
-            run.feed((from..950.min(from + 7)).map(|number| Row::One(person(number))).collect());
+            run.feed((from..950.min(from + 7)).map(|number| Row::One(person(number))).collect(), Vec::new());
         }
         run.finish();
         finish(&run, &seen).await

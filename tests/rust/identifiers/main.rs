@@ -25,7 +25,11 @@ fn rules(region: Option<&str>) -> Rules {
 fn told(result: &Result<Identifier, Invalid>) -> Value {
     match result {
         Ok(identifier) => serde_json::json!([identifier.field_type().as_str(), identifier.canonical()]),
-        Err(reason) => serde_json::json!(reason.code()),
+        // A reason with fields is an object of one key.
+        Err(reason) => match serde_json::to_value(reason).expect("a reason is JSON") {
+            Value::Object(fields) => fields.keys().next().cloned().into(),
+            name => name,
+        },
     }
 }
 

@@ -76,10 +76,10 @@ async fn drive(scenario: &Scenario, run: &Run, rows: Vec<Row>, later: Duration) 
     let feed = async {
         sleep(later).await;
         if scenario.slice == 0 {
-            run.feed(rows.clone());
+            run.feed(rows.clone(), Vec::new());
         } else {
             for rows in rows.chunks(scenario.slice) {
-                run.feed(rows.to_vec());
+                run.feed(rows.to_vec(), Vec::new());
                 sleep(scenario.slice_wait).await;
             }
         }

@@ -5,7 +5,7 @@ use exactbuyer_core::results::Status;
 use exactbuyer_core::store::{
     Availability, Claim, Evidence, Outcome, RequestId, RequestOutcome, RunId, Store, Terms,
 };
-use exactbuyer_store::sqlite::{Merged, Resolution, SqliteStore, Target, migrate};
+use exactbuyer_store::sqlite::{Interrupt, Merged, Resolution, SqliteStore, migrate};
 
 use crate::fixture::*;
 
@@ -172,7 +172,7 @@ fn a_person_purged_from_a_copy_is_not_asked_for_after_the_merge() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["bob"]);
     let b = copy(&a);
-    b.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    b.store().purge(&email("ana")).unwrap();
     assert_eq!(merge(&a, &b).purged_there, 0);
     assert_eq!(once(&a, settings(), &vendor, &["ana"]).statuses(), [Status::NotSent]);
 }
@@ -190,7 +190,7 @@ fn copies_made_before_an_upgrade_recognise_their_common_requests() {
         with_older_rules(&folder.file("a.db"));
     }
     for folder in [&a, &b, &third] {
-        assert!(migrate(&folder.file("a.db")).unwrap().backup.is_some());
+        assert!(migrate(&folder.file("a.db"), &Interrupt::default()).unwrap().backup.is_some());
     }
     assert_eq!(merge(&third, &a), Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });
     assert_eq!(merge(&third, &b), Merged { requests: 1, lookups: 1, known: 1, ..Merged::default() });

@@ -256,7 +256,7 @@ pub(crate) fn run(engine: &Engine, rows: Vec<Row>, options: RunOptions) -> Done 
 
 pub(crate) async fn run_in(engine: &Engine, rows: Vec<Row>, options: RunOptions) -> Done {
     let run = engine.start(&tokio::runtime::Handle::current(), options);
-    run.feed(rows);
+    run.feed(rows, Vec::new());
     run.finish();
     let mut outcomes = Vec::new();
     while let Some(batch) = run.next().await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use exactbuyer_core::results::Status;
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{SqliteStore, Target, after_fork, before_fork};
+use exactbuyer_store::sqlite::{SqliteStore, after_fork, before_fork};
 use nix::libc;
 
 use crate::copies::{Kind, claim};
@@ -41,7 +41,7 @@ pub(crate) fn fork_in_use(folder: &Path, store: &SqliteStore, is_writing: bool) 
     let purging = is_writing.then(|| {
         let store = store.clone();
         // While the test reads, this waits with the write lock, for two seconds.
-        std::thread::spawn(move || store.purge(&Target::Identifier(email("eve"))))
+        std::thread::spawn(move || store.purge(&email("eve")))
     });
     if let Some(purging) = &purging {
         let connection = rusqlite::Connection::open(folder.join("a.db")).unwrap();

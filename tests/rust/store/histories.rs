@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use exactbuyer_core::store::{Availability, Outcome, Store, Terms};
-use exactbuyer_store::sqlite::{Resolution, SqliteStore, Target};
+use exactbuyer_store::sqlite::{Resolution, SqliteStore};
 use proptest::prelude::*;
 
 use crate::copies::{Kind, Pending, claim, copy, merge, settle};
@@ -173,7 +173,7 @@ proptest! {
                 }
                 Step::Purge(at, who) => {
                     model.purged.insert(format!("p{who}"));
-                    stores[at % count].purge(&Target::Identifier(email(&format!("p{who}")))).unwrap();
+                    stores[at % count].purge(&email(&format!("p{who}"))).unwrap();
                 }
                 Step::Resolve(at, resend) => {
                     model.decided.extend(doubts(&stores[at % count]));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use exactbuyer_core::config::Config;
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate, migrate_unless};
+use exactbuyer_store::sqlite::{Interrupt, SqliteStore, Target, migrate};
 
 use crate::fixture::*;
 
@@ -35,8 +35,8 @@ fn what_was_taken_back_is_not_begun_and_others_go_on() {
     interrupt.interrupt();
     let told = [
         asked.find(&text("p7")).err(),
-        asked.purge(&Target::Identifier(email("p7"))).err(),
-        asked.purge(&Target::OlderThan(i64::MAX)).err(),
+        asked.purge(&email("p7")).err(),
+        asked.purge_before(i64::MAX).err(),
         asked.merge(&there.file("a.db")).err(),
         asked.info().err(),
         asked.unknown().err(),
@@ -80,12 +80,11 @@ fn a_purge_that_was_taken_back_half_way_is_whole_and_goes_on() {
     let store = folder.store();
     let began = |store: &SqliteStore| store.info().unwrap().hits < REQUESTS as u64;
     let watch = store.clone();
-    let broken =
-        taken_back_when(&store, || began(&watch), |asked| asked.purge(&Target::OlderThan(i64::MAX)).is_ok());
+    let broken = taken_back_when(&store, || began(&watch), |asked| asked.purge_before(i64::MAX).is_ok());
     let info = store.info().unwrap();
     // Every request is purged whole, or not at all.
     assert_eq!(info.hits + info.purged, REQUESTS as u64, "taken back in time: {broken}");
-    let rest = store.purge(&Target::OlderThan(i64::MAX)).unwrap();
+    let rest = store.purge_before(i64::MAX).unwrap();
     assert_eq!((rest.answers, rest.cleaned), (info.hits, true));
     assert!(!holds(folder.path(), "x.example"));
     assert_eq!(store.info().unwrap().credits, REQUESTS as u64);
@@ -114,7 +113,7 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
     tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
     let interrupt = Interrupt::default();
     interrupt.interrupt();
-    assert!(migrate_unless(&path, &interrupt).unwrap_err().to_string().contains("taken back"));
+    assert!(migrate(&path, &interrupt).unwrap_err().to_string().contains("taken back"));
     assert!(SqliteStore::open(&path, "loopback").unwrap_err().to_string().contains("store migrate"));
     let left = |name: &str| {
         std::fs::read_dir(folder.path())
@@ -122,7 +121,7 @@ fn a_migration_that_was_taken_back_leaves_the_file_as_it_was() {
             .any(|file| file.unwrap().file_name().to_string_lossy().contains(name))
     };
     assert!(!left("backup"), "nor is there half a backup");
-    assert!(migrate(&path).unwrap().backup.is_some());
+    assert!(migrate(&path, &Interrupt::default()).unwrap().backup.is_some());
     assert_eq!(folder.store().info().unwrap().hits, REQUESTS as u64);
 }
 

@@ -7,7 +7,7 @@ use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::{Failure, Lost, Reply};
 use exactbuyer_core::store::{Claim, Evidence, Outcome, RequestOutcome, Store};
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{Merged, Migrated, SqliteStore, Target, migrate};
+use exactbuyer_store::sqlite::{Interrupt, Merged, Migrated, SqliteStore, Target, migrate};
 
 use crate::fixture::*;
 use crate::other::Other;
@@ -84,7 +84,7 @@ fn who_was_purged_here_does_not_come_back_with_another_store() {
     let (here, there, vendor) = (Folder::new(), Folder::new(), Vendor::honest());
     once(&there, settings(), &vendor, &["ana", "bob"]);
     let store = here.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     assert_eq!(store.merge(&there.path().join("a.db")).unwrap().lookups, 1);
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
     assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
@@ -96,7 +96,7 @@ fn who_was_purged_here_does_not_come_back_though_the_other_index_has_lost_them()
     once(&there, settings(), &vendor, &["ana", "bob"]);
     tamper(&there, "DELETE FROM tail; DELETE FROM answer");
     let store = here.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     store.merge(&there.path().join("a.db")).unwrap();
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap(), []);
     assert_eq!(store.find(&Target::Identifier(email("bob"))).unwrap().len(), 1);
@@ -112,7 +112,7 @@ fn who_was_purged_here_does_not_come_with_what_another_store_says_of_others() {
     });
     once(&there, settings(), &vendor, &["bob", "eve"]);
     let store = here.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     assert_eq!(store.merge(&there.file("a.db")).unwrap().lookups, 1);
     assert!(!holds(here.path(), "ana@x.example"));
     // Paid for, and not kept: nobody is to pay for it again by accident.
@@ -180,18 +180,21 @@ fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
         error.to_string()
     };
     assert!(refused("PRAGMA user_version = 99").contains("newer version"));
-    assert!(migrate(&path).unwrap_err().to_string().contains("newer version"));
+    assert!(migrate(&path, &Interrupt::default()).unwrap_err().to_string().contains("newer version"));
     assert!(refused("PRAGMA user_version = 1").contains("development version"));
-    assert!(migrate(&path).unwrap_err().to_string().contains("development version"));
+    assert!(migrate(&path, &Interrupt::default()).unwrap_err().to_string().contains("development version"));
     assert!(
         refused("PRAGMA user_version = 2; UPDATE meta SET value = 99 WHERE name = 'rules_version'")
             .contains("newer")
     );
     assert!(refused("UPDATE meta SET value = 0 WHERE name = 'rules_version'").contains("store migrate"));
-    assert!(migrate(&path).unwrap().backup.is_some());
+    assert!(migrate(&path, &Interrupt::default()).unwrap().backup.is_some());
     drop(folder.store());
-    assert_eq!(migrate(&path).unwrap(), Migrated::default());
-    assert_eq!(migrate(&folder.path().join("none.db")).unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(migrate(&path, &Interrupt::default()).unwrap(), Migrated::default());
+    assert_eq!(
+        migrate(&folder.path().join("none.db"), &Interrupt::default()).unwrap_err().kind(),
+        ErrorKind::Store
+    );
 }
 
 #[test]
@@ -205,7 +208,7 @@ fn what_was_paid_for_under_old_rules_is_found_under_new_ones() {
     drop(store);
     tamper(&folder, "UPDATE meta SET value = 0 WHERE name = 'rules_version'");
     let open = folder.path().join("a.db");
-    let migrated = migrate(&open).unwrap();
+    let migrated = migrate(&open, &Interrupt::default()).unwrap();
     assert_eq!((migrated.rekeyed, migrated.merged), (2, 1));
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &std::fs::metadata(migrated.backup.unwrap()).unwrap().permissions(),
@@ -244,7 +247,7 @@ fn no_answer_of_the_first_rules_is_orphaned() {
     let rows = old.into_iter().chain([Row::One(company)]).collect();
     run(&engine(settings(), &vendor, &folder.store()), rows, RunOptions::default());
     tamper(&folder, "UPDATE meta SET value = 1 WHERE name = 'rules_version'");
-    let migrated = migrate(&folder.path().join("a.db")).unwrap();
+    let migrated = migrate(&folder.path().join("a.db"), &Interrupt::default()).unwrap();
     assert_eq!((migrated.rekeyed, migrated.merged), (CHANGED.len() as u64, 0));
     let today =
         CHANGED.map(|(kind, _, text)| Row::One(identify(text, Some(kind), &Rules::default()).unwrap()));
@@ -257,6 +260,11 @@ fn no_answer_of_the_first_rules_is_orphaned() {
 fn a_store_in_use_is_not_migrated() {
     let folder = Folder::new();
     let store = folder.store();
-    assert!(migrate(&folder.path().join("a.db")).unwrap_err().to_string().contains("close it"));
+    assert!(
+        migrate(&folder.path().join("a.db"), &Interrupt::default())
+            .unwrap_err()
+            .to_string()
+            .contains("close it")
+    );
     drop(store);
 }

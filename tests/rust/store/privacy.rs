@@ -1,6 +1,5 @@
 //! Finding people, and forgetting them.
 
-use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::Reply;
 use exactbuyer_dispatch::RunOptions;
@@ -44,7 +43,7 @@ fn a_purge_leaves_no_byte_and_bars_until_allowed() {
     assert!(holds(folder.path(), "ana@x.example"));
     let store = folder.store();
     let before = store.info().unwrap();
-    let purged = store.purge(&Target::Identifier(email("ana"))).unwrap();
+    let purged = store.purge(&email("ana")).unwrap();
     let expected =
         Purged { identifiers: 2, answers: 2, contacts: 2, credits: 2, cleaned: true, ..Purged::default() };
     assert_eq!(purged, expected);
@@ -64,7 +63,6 @@ fn a_purge_leaves_no_byte_and_bars_until_allowed() {
     assert!(!store.allow(&email("ana")).unwrap());
     let done = once(&folder, settings(), &vendor, &["ana"]);
     assert_eq!(done.statuses(), [Status::Found]);
-    assert_eq!(store.purge(&Target::Text("ana".into())).unwrap_err().kind(), ErrorKind::Config);
 }
 
 #[test]
@@ -73,8 +71,8 @@ fn what_is_old_is_purged_and_the_journal_stays() {
     once(&folder, settings(), &vendor, &["ana", "nobody"]);
     let store = folder.store();
     let at_ms = store.receipts(0).unwrap()[0].settled_ms.unwrap();
-    assert_eq!(store.purge(&Target::OlderThan(at_ms)).unwrap().answers, 0);
-    let purged = store.purge(&Target::OlderThan(at_ms + 1)).unwrap();
+    assert_eq!(store.purge_before(at_ms).unwrap().answers, 0);
+    let purged = store.purge_before(at_ms + 1).unwrap();
     assert_eq!((purged.answers, purged.contacts, purged.identifiers, purged.cleaned), (2, 1, 2, true));
     assert!(!holds(folder.path(), "x.example"));
     assert_eq!(store.receipts(0).unwrap()[0].hits, 1);
@@ -97,7 +95,7 @@ fn a_broken_reply_is_kept_and_goes_with_whom_it_names() {
     let kept = store.read_unread(request).unwrap().unwrap();
     assert!(kept.starts_with(br#"{"contacts":[{"enriched_contact":"#));
     assert_eq!(store.read_unread(request + 1).unwrap(), None);
-    assert_eq!(store.purge(&Target::Identifier(email("ana"))).unwrap().replies, 1);
+    assert_eq!(store.purge(&email("ana")).unwrap().replies, 1);
     assert_eq!(store.read_unread(request).unwrap(), None);
     assert!(!holds(folder.path(), "ana@x.example"));
 }
@@ -118,7 +116,7 @@ fn who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_i
     let store = folder.store();
     let (purging, gossip) = (store.clone(), gossip());
     let vendor = Vendor::new(move |number, values| {
-        let purged = purging.purge(&Target::Identifier(email("ana"))).unwrap();
+        let purged = purging.purge(&email("ana")).unwrap();
         assert_eq!((purged.intents, number), (1, 1));
         gossip.says(values)
     });
@@ -138,7 +136,7 @@ fn who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_i
 fn who_was_purged_does_not_come_in_with_others_until_allowed() {
     let (folder, vendor) = (Folder::new(), gossip());
     let store = folder.store();
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     let done = once(&folder, settings(), &vendor, &["bob", "eve"]);
     assert_eq!(done.statuses(), [Status::Found; 2]);
     nothing_of_ana(&folder, &store);
@@ -163,7 +161,7 @@ fn a_broken_reply_that_mentions_who_was_purged_is_not_kept() {
         let request = store.receipts(0).unwrap().last().unwrap().request;
         store.read_unread(request).unwrap().is_some()
     };
-    store.purge(&Target::Identifier(email("ana"))).unwrap();
+    store.purge(&email("ana")).unwrap();
     // Broken off in Bob's own contact, which says so all the same.
     assert!(!is_kept(&["eve", "bob"]));
     assert!(!holds(folder.path(), "ANA@x.example"));
@@ -174,7 +172,7 @@ fn what_was_merely_old_may_come_in_with_others() {
     let (folder, vendor) = (Folder::new(), gossip());
     once(&folder, settings(), &vendor, &["ana"]);
     let store = folder.store();
-    assert_eq!(store.purge(&Target::OlderThan(i64::MAX)).unwrap().contacts, 1);
+    assert_eq!(store.purge_before(i64::MAX).unwrap().contacts, 1);
     once(&folder, settings(), &vendor, &["bob"]);
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap().len(), 1);
 }
@@ -186,13 +184,10 @@ fn what_the_dead_had_under_way_is_as_old_as_when_it_was_sent() {
     let mut other = Other::start(&folder, "silent");
     other.says("asked");
     // The living have no answer yet, and whom they ask for is evidence of what it may cost.
-    assert_eq!(
-        store.purge(&Target::OlderThan(i64::MAX)).unwrap(),
-        Purged { cleaned: true, ..Purged::default() }
-    );
+    assert_eq!(store.purge_before(i64::MAX).unwrap(), Purged { cleaned: true, ..Purged::default() });
     let sent_ms = store.receipts(0).unwrap()[0].sent_ms;
     other.kill();
-    let purged = store.purge(&Target::OlderThan(sent_ms + 1)).unwrap();
+    let purged = store.purge_before(sent_ms + 1).unwrap();
     assert_eq!((purged.answers, purged.identifiers, purged.contacts), (2, 2, 0));
     assert!(!holds(folder.path(), "x.example"));
     assert_eq!(store.unknown().unwrap(), []);
@@ -209,10 +204,10 @@ fn a_purge_does_not_wait_for_ever_for_who_reads() {
     run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
     let reader = rusqlite::Connection::open(folder.file("a.db")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM request").unwrap();
-    let purged = store.purge(&Target::Identifier(email("ana"))).unwrap();
+    let purged = store.purge(&email("ana")).unwrap();
     assert_eq!((purged.answers, purged.cleaned), (1, false));
     reader.execute_batch("COMMIT").unwrap();
-    assert!(store.purge(&Target::Identifier(email("ana"))).unwrap().cleaned);
+    assert!(store.purge(&email("ana")).unwrap().cleaned);
     assert!(!holds(folder.path(), "ana@x.example"));
 }
 
@@ -225,7 +220,7 @@ fn a_purge_names_what_was_left_of_backups_to_any_name() {
     for name in left {
         std::fs::write(folder.file(name), "ana@x.example").unwrap();
     }
-    let purged = store.purge(&Target::Identifier(email("ana"))).unwrap();
+    let purged = store.purge(&email("ana")).unwrap();
     let mut named = purged.leftovers;
     named.sort();
     assert_eq!(named, left.map(|name| store.path().with_file_name(name).display().to_string()));

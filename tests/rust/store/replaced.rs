@@ -9,7 +9,7 @@ use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::results::Status;
 use exactbuyer_core::store::{Availability, Claim};
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{SqliteStore, migrate};
+use exactbuyer_store::sqlite::{Interrupt, SqliteStore, migrate};
 
 use crate::fixture::*;
 use crate::other::Other;
@@ -41,7 +41,7 @@ fn whoever_deletes_the_side_file_does_not_make_the_living_look_dead() {
     for _ in 0..2 {
         assert!(opening_fails(&folder).to_string().contains("a.db-owners was deleted or replaced"));
     }
-    assert!(migrate(&folder.file("a.db")).unwrap().backup.is_none(), "nothing to do");
+    assert!(migrate(&folder.file("a.db"), &Interrupt::default()).unwrap().backup.is_none(), "nothing to do");
     other.kill();
     let store = folder.store();
     assert_eq!(store.unknown().unwrap().len(), 2, "now they are dead");

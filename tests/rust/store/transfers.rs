@@ -39,9 +39,9 @@ fn a_truncated_reply_is_not_kept_once_somebody_was_purged() {
         is_kept(&store)
     };
     assert!(ask("ana"));
-    assert_eq!(store.purge(&Target::OlderThan(i64::MAX)).unwrap().replies, 1);
+    assert_eq!(store.purge_before(i64::MAX).unwrap().replies, 1);
     assert!(ask("bob"), "a purge by age is not about people");
-    store.purge(&Target::Identifier(email("zoe"))).unwrap();
+    store.purge(&email("zoe")).unwrap();
     assert!(!ask("eve"), "it may end in the middle of an identifier");
     store.allow(&email("zoe")).unwrap();
     assert!(ask("max"));
@@ -52,7 +52,7 @@ fn a_truncated_reply_does_not_come_with_another_store_once_somebody_was_purged()
     let (here, there) = (Folder::new(), Folder::new());
     once(&there, settings(), &truncated(), &["bob"]);
     let (store, third) = (here.store(), Folder::new());
-    store.purge(&Target::Identifier(email("zoe"))).unwrap();
+    store.purge(&email("zoe")).unwrap();
     assert_eq!(store.merge(&there.file("a.db")).unwrap().requests, 1);
     assert!(!is_kept(&store));
     let third = third.store();
@@ -66,7 +66,7 @@ fn a_contact_that_was_erased_from_a_copy_is_erased_by_a_merge_however_it_mention
     once(&a, settings(), &gossip("call 555-0123"), &["bob", "eve"]);
     let b = copy(&a);
     let number = Identifier::from_canonical(FieldType::Phone, "+12015550123");
-    assert_eq!(a.store().purge(&Target::Identifier(number)).unwrap().contacts, 1);
+    assert_eq!(a.store().purge(&number).unwrap().contacts, 1);
     let store = b.store();
     assert!(store.merge(&a.file("a.db")).unwrap().cleaned);
     for text in ["555-0123", "bob@x.example"] {
@@ -85,7 +85,7 @@ fn a_contact_that_only_one_copy_has_is_erased_by_a_merge_if_it_mentions_who_was_
     once(&a, settings(), &Vendor::honest(), &["ana"]);
     let b = copy(&a);
     once(&b, settings(), &gossip("friend of ANA%40x.example"), &["bob", "eve"]);
-    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    a.store().purge(&email("ana")).unwrap();
     assert!(b.store().merge(&a.file("a.db")).unwrap().cleaned);
     for text in ["ana@x.example", "ANA%40x.example", "bob@x.example"] {
         assert!(!holds(b.path(), text), "{text}");
@@ -98,7 +98,7 @@ fn an_answer_that_is_newer_than_a_purge_by_age_survives_a_merge() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["ana", "bob"]);
     let b = copy(&a);
-    a.store().purge(&Target::OlderThan(i64::MAX)).unwrap();
+    a.store().purge_before(i64::MAX).unwrap();
     a_moment_passes();
     let store = b.store();
     let refresh = RunOptions { refresh: true, ..RunOptions::default() };
@@ -113,7 +113,7 @@ fn a_merge_that_ended_before_it_had_erased_people_is_completed_by_the_next() {
     let a = Folder::new();
     once(&a, settings(), &gossip("friend of ANA@x.example"), &["ana", "bob", "eve"]);
     let (b, unrelated) = (copy(&a), Folder::new());
-    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    a.store().purge(&email("ana")).unwrap();
     once(&unrelated, settings(), &Vendor::honest(), &["zoe"]);
     // As a process leaves the file that is killed after the commit that bars people.
     let connection = rusqlite::Connection::open(b.file("a.db")).unwrap();
@@ -133,7 +133,7 @@ fn a_merge_says_whether_the_log_was_emptied_and_the_next_one_empties_it() {
     let a = Folder::new();
     once(&a, settings(), &Vendor::honest(), &["ana", "bob"]);
     let b = copy(&a);
-    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    a.store().purge(&email("ana")).unwrap();
     let store = b.store();
     let reader = rusqlite::Connection::open(b.file("a.db")).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM request").unwrap();
@@ -155,7 +155,7 @@ fn merge_all(stores: &[Folder; 3], order: [usize; 3]) {
 
 #[test]
 fn the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges() {
-    let ana = Target::Identifier(email("ana"));
+    let ana = email("ana");
     let vendor = Vendor::honest();
     let before = Folder::new();
     once(&before, settings(), &vendor, &["ana", "bob"]);
@@ -172,7 +172,7 @@ fn the_later_of_a_purge_and_an_allow_counts_in_every_order_of_merges() {
         let stores = [&before, &purged, &allowed].map(copy);
         merge_all(&stores, order);
         for folder in &stores {
-            assert_ne!(folder.store().find(&ana).unwrap(), [], "{order:?}");
+            assert_ne!(folder.store().find(&Target::Identifier(ana.clone())).unwrap(), [], "{order:?}");
             let done = once(folder, settings(), &vendor, &["ana", "bob"]);
             assert_eq!(done.statuses(), [Status::Found, Status::Found], "{order:?}");
         }
@@ -193,7 +193,7 @@ fn an_allow_counts_in_a_copy_that_was_not_purged_yet() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["ana"]);
     let b = copy(&a);
-    a.store().purge(&Target::Identifier(email("ana"))).unwrap();
+    a.store().purge(&email("ana")).unwrap();
     a_moment_passes();
     assert!(!b.store().allow(&email("ana")).unwrap(), "it was not barred there");
     merge(&b, &a);

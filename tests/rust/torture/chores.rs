@@ -8,7 +8,7 @@ use exactbuyer_core::config::Config;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::service::transport::{Failure, Lost};
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{Info, SqliteStore, Target, migrate};
+use exactbuyer_store::sqlite::{Info, Interrupt, SqliteStore, migrate};
 
 use crate::books::{Kept, is_sound, kept};
 use crate::disk::{self, Fate};
@@ -128,7 +128,7 @@ fn fails(chore: &Chore, before: &Before, failing: Failing) -> u64 {
 
 fn purge(folder: &Path) -> Result<(), Error> {
     let store = SqliteStore::open(&folder.join(HERE), "loopback")?;
-    store.purge(&Target::Identifier(email("p3"))).map(|_| ())
+    store.purge(&email("p3")).map(|_| ())
 }
 
 fn others_are_left_alone(before: &Before, folder: &Path) {
@@ -181,7 +181,7 @@ fn books(info: &Info) -> [u64; 3] {
 }
 
 fn migrate_older(folder: &Path) -> Result<(), Error> {
-    migrate(&folder.join(HERE)).map(|_| ())
+    migrate(&folder.join(HERE), &Interrupt::default()).map(|_| ())
 }
 
 fn a_backup_is_one(_: &Before, folder: &Path) {

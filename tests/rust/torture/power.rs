@@ -127,7 +127,7 @@ fn one_run(folder: &Folder, config: Config, people: &[String], trace: &Trace, rn
 
 async fn listen(engine: &Engine, names: &[&str], trace: &Trace) {
     let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-    run.feed(rows(names));
+    run.feed(rows(names), Vec::new());
     run.finish();
     while let Some(outcomes) = run.next().await {
         for outcome in outcomes {

@@ -122,18 +122,15 @@ async fn enrich(job: &Job, rows: &[String], store: &SqliteStore) {
         key_fingerprint: store.fingerprint(&key).unwrap(),
         ..Config::default()
     };
-    let transport = HttpTransport::new(HttpSettings {
+    let settings = HttpSettings {
         base_url: job.url.clone(),
-        key,
         timeout: Duration::from_secs(30),
-        connect_timeout: Duration::from_secs(10),
-        proxy: None,
-        ca_bundle: None,
-    })
-    .unwrap();
+        ..HttpSettings::default()
+    };
+    let transport = HttpTransport::new(&settings, &key).unwrap();
     let engine = Engine::new(config, Arc::new(transport), Arc::new(store.clone()), (job.url.clone(), 0));
     let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
-    run.feed(rows.iter().map(|row| Row::One(person(row))).collect());
+    run.feed(rows.iter().map(|row| Row::One(person(row))).collect(), Vec::new());
     run.finish();
     while let Some(outcomes) = run.next().await {
         for outcome in outcomes {

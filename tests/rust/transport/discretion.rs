@@ -4,12 +4,12 @@ use std::sync::{Mutex, Once};
 
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::service::transport::Transport;
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpSettings;
 
 use crate::proxies::behind;
 use crate::server::Server;
 use crate::tls::{authority, tls_server};
-use crate::{request, settings};
+use crate::{connect, request, settings};
 
 struct Listener(Mutex<String>);
 
@@ -54,7 +54,7 @@ async fn neither_key_nor_body_nor_password_is_ever_said() {
         settings(closing.url()),
     ] {
         let _ = write!(said, "{settings:?} {settings:#?}");
-        let transport = HttpTransport::new(settings).unwrap();
+        let transport = connect(&settings).unwrap();
         let _ = write!(said, "{transport:?} {transport:#?}");
         let _ = write!(said, "{:?}", transport.send(request()).await);
     }
@@ -64,7 +64,7 @@ async fn neither_key_nor_body_nor_password_is_ever_said() {
         HttpSettings { ca_bundle: Some("/no/such/file".into()), ..settings(server.url()) },
     ] {
         let _ = write!(said, "{wrong:?}");
-        let error = HttpTransport::new(wrong).unwrap_err();
+        let error = connect(&wrong).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         let _ = write!(said, "{error} {error:?}");
     }

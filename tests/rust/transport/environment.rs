@@ -4,11 +4,11 @@ use std::process::Command;
 
 use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::service::transport::{Failure, NotSent, ProxyFailure, ProxySource, Transport};
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpSettings;
 
 use crate::server::{Server, reply};
 use crate::tls::{authority, tls_server};
-use crate::{request, send_once, settings};
+use crate::{connect, request, send_once, settings};
 
 const AUTHORITIES: [&str; 4] = ["SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
@@ -36,7 +36,7 @@ fn run_part(part: &str, variables: &[(&str, String)]) -> String {
 async fn in_an_environment() {
     let Ok(part) = std::env::var("PART") else { return };
     let away = || {
-        HttpTransport::new(HttpSettings {
+        connect(&HttpSettings {
             ca_bundle: Some(authority().bundle.clone()),
             ..settings("https://service.example")
         })
@@ -53,7 +53,7 @@ async fn in_an_environment() {
                 ca_bundle: Some(authority().bundle.clone()),
                 ..settings(here.url().replace("http:", "https:"))
             };
-            let failure = HttpTransport::new(detour).unwrap().send(request()).await.unwrap_err();
+            let failure = connect(&detour).unwrap().send(request()).await.unwrap_err();
             assert!(matches!(failure, Failure::Forbidden(_)));
             assert_eq!(here.seen.requests(), 1);
         }
@@ -72,7 +72,7 @@ async fn in_an_environment() {
                 ca_bundle: Some(authority().bundle.clone()),
                 ..settings("https://service.example")
             };
-            let error = HttpTransport::new(settings()).unwrap_err();
+            let error = connect(&settings()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             assert!(
                 error.to_string().contains("HTTPS_PROXY") && !error.to_string().contains("canary"),
@@ -80,7 +80,7 @@ async fn in_an_environment() {
             );
             // What the settings say counts more.
             let proxy = Some("http://proxy.example".to_owned());
-            HttpTransport::new(HttpSettings { proxy, ..settings() }).unwrap();
+            connect(&HttpSettings { proxy, ..settings() }).unwrap();
             let here = Server::answering(reply("200 OK", "", b"{}")).await;
             assert_eq!(send_once(&here).await.unwrap().status, 200);
         }
@@ -90,7 +90,7 @@ async fn in_an_environment() {
         }
         "authorities" => {
             let url = std::env::var("URL").unwrap();
-            let sent = match HttpTransport::new(settings(&url)) {
+            let sent = match connect(&settings(&url)) {
                 Ok(transport) => transport.send(request()).await.map(|reply| reply.status),
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Config);

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use exactbuyer_core::service::transport::{Cut, Failure, Lost, NotSent, Request, Transport};
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpSettings;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::server::{Server, reply, settle};
 use crate::tls::authority;
-use crate::{request, send, send_once, settings, transport};
+use crate::{connect, request, send, send_once, settings, transport};
 
 #[tokio::test]
 async fn closed_after_reading_is_lost() {
@@ -114,7 +114,7 @@ async fn a_name_that_does_not_exist_is_not_sent() {
     // A reserved top level (RFC 2606): there is no such name, with or without a network.
     let settings =
         HttpSettings { ca_bundle: Some(authority().bundle.clone()), ..settings("https://nothing.invalid") };
-    let failure = HttpTransport::new(settings).unwrap().send(request()).await.unwrap_err();
+    let failure = connect(&settings).unwrap().send(request()).await.unwrap_err();
     assert_eq!(failure, Failure::NotSent(NotSent::Dns));
 }
 
@@ -154,7 +154,7 @@ async fn a_handshake_that_hangs_is_not_sent() {
             timeout: Duration::from_secs(timeout),
             ..settings(format!("https://{}", server.address))
         };
-        let sending = tokio::spawn(HttpTransport::new(settings).unwrap().send(request()));
+        let sending = tokio::spawn(connect(&settings).unwrap().send(request()));
         while server.seen.connections() == 0 {
             server.seen.progress.notified().await;
         }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use exactbuyer_core::service::transport::{Request, Transport};
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpSettings;
 use tokio::io::AsyncWriteExt;
 
 use crate::server::{Server, reply};
 use crate::tls::{authority, tls_server};
-use crate::{request, send_once, settings, transport};
+use crate::{connect, request, send_once, settings, transport};
 
 fn numbered(number: usize) -> Request {
     Request { body: Bytes::from(number.to_string()), content_type: "text/plain" }
@@ -85,7 +85,7 @@ async fn each_request_has_its_own_connection_and_tls_sessions_are_resumed() {
         timeout: Duration::from_secs(30),
         ..settings(format!("https://localhost:{}", server.address.port()))
     };
-    let transport = HttpTransport::new(settings).unwrap();
+    let transport = connect(&settings).unwrap();
     for number in 1..=4 {
         assert_eq!(transport.send(request()).await.unwrap().status, 200);
         assert_eq!((server.seen.connections(), server.seen.requests()), (number, number));

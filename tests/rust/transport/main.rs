@@ -15,6 +15,7 @@ mod tls;
 use std::time::Duration;
 
 use bytes::Bytes;
+use exactbuyer_core::error::Error;
 use exactbuyer_core::secret::ApiKey;
 use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
 use exactbuyer_http::{HttpSettings, HttpTransport};
@@ -27,16 +28,18 @@ const BODY: &str = "query_list=canary-body";
 fn settings(base_url: impl Into<String>) -> HttpSettings {
     HttpSettings {
         base_url: base_url.into(),
-        key: ApiKey::new(KEY).unwrap(),
         timeout: Duration::from_mins(1),
         connect_timeout: Duration::from_secs(30),
-        proxy: None,
-        ca_bundle: None,
+        ..HttpSettings::default()
     }
 }
 
+fn connect(settings: &HttpSettings) -> Result<HttpTransport, Error> {
+    HttpTransport::new(settings, &ApiKey::new(KEY).unwrap())
+}
+
 fn transport(base_url: impl Into<String>) -> HttpTransport {
-    HttpTransport::new(settings(base_url)).unwrap()
+    connect(&settings(base_url)).unwrap()
 }
 
 fn request() -> Request {

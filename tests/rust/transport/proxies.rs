@@ -4,13 +4,13 @@ use exactbuyer_core::error::ErrorKind;
 use exactbuyer_core::service::transport::{
     Failure, NotSent, ProxyFailure, ProxySource, TlsFailure, Transport,
 };
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpSettings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::server::{Server, reply};
 use crate::tls::{authority, tls_server};
-use crate::{BODY, request, settings};
+use crate::{BODY, connect, request, settings};
 
 pub(crate) fn behind(proxy: &Server) -> HttpSettings {
     HttpSettings {
@@ -31,7 +31,7 @@ async fn failure_through(proxy: &str) -> Failure {
         ca_bundle: Some(authority().bundle.clone()),
         ..settings("https://service.example")
     };
-    let failure = HttpTransport::new(settings).unwrap().send(request()).await.unwrap_err();
+    let failure = connect(&settings).unwrap().send(request()).await.unwrap_err();
     let words = match &failure {
         Failure::NotSent(why) => format!("{why} {failure:?}"),
         other => panic!("{other:?}"),
@@ -50,7 +50,7 @@ async fn a_proxy_that_refuses_gets_neither_key_nor_body() {
         ("", ProxyFailure::Connect),
     ] {
         let proxy = Server::answering_once(answer).await;
-        let failure = HttpTransport::new(behind(&proxy)).unwrap().send(request()).await.unwrap_err();
+        let failure = connect(&behind(&proxy)).unwrap().send(request()).await.unwrap_err();
         assert_eq!(failure, failed(why), "{answer}");
         assert_eq!(proxy.seen.connections(), 1);
         let head = proxy.seen.heads().remove(0);
@@ -77,7 +77,7 @@ async fn a_missing_login_is_told_from_a_wrong_one() {
             proxy: Some(format!("http://{login}{}", proxy.address)),
             ..settings(service.url())
         };
-        let failure = HttpTransport::new(settings).unwrap().send(request()).await.unwrap_err();
+        let failure = connect(&settings).unwrap().send(request()).await.unwrap_err();
         assert_eq!(failure, failed(why));
         assert_eq!((proxy.seen.requests(), service.seen.connections()), (2, 0));
     }
@@ -163,7 +163,7 @@ async fn a_certificate_behind_the_proxy_is_the_services() {
     let proxy = forwarding_to(service.address).await;
     let settings = HttpSettings { ca_bundle: Some(authority().bundle.clone()), ..behind(&proxy) };
     let other_name = HttpSettings { base_url: "https://other.example".to_owned(), ..settings };
-    let failure = HttpTransport::new(other_name).unwrap().send(request()).await.unwrap_err();
+    let failure = connect(&other_name).unwrap().send(request()).await.unwrap_err();
     assert_eq!(failure, Failure::NotSent(NotSent::Tls(TlsFailure::WrongName)));
     assert_eq!((proxy.seen.requests(), service.seen.requests()), (1, 0));
 }
@@ -183,7 +183,7 @@ async fn forwarding_to(address: std::net::SocketAddr) -> Server {
 async fn through_a_proxy_the_service_is_reached_once() {
     let service = tls_server().await;
     let proxy = forwarding_to(service.address).await;
-    let reply = HttpTransport::new(behind(&proxy)).unwrap().send(request()).await.unwrap();
+    let reply = connect(&behind(&proxy)).unwrap().send(request()).await.unwrap();
     assert_eq!(reply.status, 200);
     assert_eq!(service.seen.bodies(), [BODY]);
     assert_eq!(proxy.seen.requests(), 1);
@@ -194,11 +194,11 @@ async fn through_a_proxy_the_service_is_reached_once() {
 async fn plain_http_does_not_go_through_a_proxy_elsewhere() {
     for proxy in ["http://canary.example:3128", "https://canary.example", "socks5h://10.0.0.1", "0.0.0.0:1"] {
         let settings = HttpSettings { proxy: Some(proxy.to_owned()), ..settings("http://127.0.0.1:1") };
-        let error = HttpTransport::new(settings).unwrap_err();
+        let error = connect(&settings).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().starts_with("proxy ") && !error.to_string().contains("canary"), "{error}");
     }
     let service = Server::answering_once(reply("200 OK", "", b"{}")).await;
     let here = HttpSettings { proxy: Some(service.url()), ..settings("http://127.0.0.1:1") };
-    assert_eq!(HttpTransport::new(here).unwrap().send(request()).await.unwrap().status, 200);
+    assert_eq!(connect(&here).unwrap().send(request()).await.unwrap().status, 200);
 }

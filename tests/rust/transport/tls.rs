@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use exactbuyer_core::service::transport::{Failure, NotSent, TlsFailure, Transport};
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpSettings;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use crate::server::{Server, reply};
-use crate::{request, settings};
+use crate::{connect, request, settings};
 
 pub(crate) struct Authority {
     pub(crate) bundle: PathBuf,
@@ -84,7 +84,7 @@ async fn failure_at(server: &Server, host: &str) -> Failure {
         ca_bundle: Some(authority().bundle.clone()),
         ..settings(format!("https://{host}:{}", server.address.port()))
     };
-    let failure = HttpTransport::new(settings).unwrap().send(request()).await.unwrap_err();
+    let failure = connect(&settings).unwrap().send(request()).await.unwrap_err();
     assert_eq!((server.seen.connections(), server.seen.requests()), (1, 0));
     failure
 }
@@ -150,18 +150,18 @@ async fn a_ca_bundle_is_trusted_for_its_own_names_only() {
         ca_bundle: Some(ca_bundle.to_owned()),
         ..settings(format!("https://{host}:{port}"))
     };
-    let good = HttpTransport::new(settings("localhost", &authority().bundle)).unwrap();
+    let good = connect(&settings("localhost", &authority().bundle)).unwrap();
     assert_eq!(good.send(request()).await.unwrap().status, 200);
     assert_eq!(server.seen.requests(), 1);
 
-    let other_name = HttpTransport::new(settings("127.0.0.1", &authority().bundle)).unwrap();
+    let other_name = connect(&settings("127.0.0.1", &authority().bundle)).unwrap();
     let refused = |failure| Failure::NotSent(NotSent::Tls(failure));
     assert_eq!(other_name.send(request()).await.unwrap_err(), refused(TlsFailure::WrongName));
 
     let stranger = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let bundle = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("stranger-{}.pem", std::process::id()));
     std::fs::write(&bundle, stranger.cert.pem()).unwrap();
-    let other_authority = HttpTransport::new(settings("localhost", &bundle)).unwrap();
+    let other_authority = connect(&settings("localhost", &bundle)).unwrap();
     std::fs::remove_file(&bundle).unwrap();
     assert_eq!(other_authority.send(request()).await.unwrap_err(), refused(TlsFailure::UnknownIssuer));
     assert_eq!(server.seen.requests(), 1);
@@ -178,7 +178,7 @@ async fn the_default_provider_of_the_process_does_not_matter() {
         ca_bundle: Some(authority().bundle.clone()),
         ..settings(format!("https://localhost:{}", server.address.port()))
     };
-    assert_eq!(HttpTransport::new(settings).unwrap().send(request()).await.unwrap().status, 200);
+    assert_eq!(connect(&settings).unwrap().send(request()).await.unwrap().status, 200);
 }
 
 #[tokio::test]

@@ -18,6 +18,16 @@ pub(super) enum Fault {
     IpAddress,
 }
 
+/// The labels before `own` if `host` is `own`, or lies below it: none, or some without the dot at their end. The case does
+/// not matter.
+pub(super) fn labels_before<'h>(host: &'h str, own: &str) -> Option<&'h str> {
+    let (labels, name) = host.split_at_checked(host.len().checked_sub(own.len())?)?;
+    if !name.eq_ignore_ascii_case(own) {
+        return None;
+    }
+    if labels.is_empty() { Some(labels) } else { labels.strip_suffix('.') }
+}
+
 /// The canonical form of a domain name. It borrows `domain` if nothing has to change, which is the
 /// common case.
 pub(super) fn canonical(domain: &str) -> Result<Cow<'_, str>, Fault> {

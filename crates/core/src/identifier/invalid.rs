@@ -104,57 +104,6 @@ pub enum Invalid {
 }
 
 impl Invalid {
-    /// The stable name of this reason, for programs. The text of [`Display`](fmt::Display) is for
-    /// people and may change.
-    ///
-    /// ```
-    /// use exactbuyer_core::identifier::{Rules, identify};
-    ///
-    /// let reason = identify("ana@localhost", None, &Rules::default()).unwrap_err();
-    /// assert_eq!(reason.code(), "email_domain_without_dot");
-    /// ```
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::ControlCharacter => "control_character",
-            Self::Unrecognised => "unrecognised",
-            Self::CutOff => "cut_off",
-            Self::Several => "several",
-            Self::NotText => "not_text",
-            Self::Disagrees { .. } => "disagrees",
-            Self::EmailIncomplete => "email_incomplete",
-            Self::EmailLocalPart => "email_local_part",
-            Self::EmailDomain => "email_domain",
-            Self::EmailDomainWithoutDot => "email_domain_without_dot",
-            Self::EmailIpAddress => "email_ip_address",
-            Self::EmailTooLong => "email_too_long",
-            Self::EmailSeveral => "email_several",
-            Self::PhoneUnreadable => "phone_unreadable",
-            Self::PhoneWithoutCountryCode => "phone_without_country_code",
-            Self::PhoneUnknownRegion => "phone_unknown_region",
-            Self::PhoneUnknownCountryCode => "phone_unknown_country_code",
-            Self::PhoneTooShort => "phone_too_short",
-            Self::PhoneTooLong => "phone_too_long",
-            Self::PhoneWrongLength => "phone_wrong_length",
-            Self::PhoneWithoutAreaCode => "phone_without_area_code",
-            Self::PhoneFraction => "phone_fraction",
-            Self::PhoneScientific => "phone_scientific",
-            Self::PhoneAmbiguous => "phone_ambiguous",
-            Self::PhoneSeveral => "phone_several",
-            Self::SocialWithoutNetwork => "social_without_network",
-            Self::SocialHost => "social_host",
-            Self::SocialWithoutProfile => "social_without_profile",
-            Self::SocialScheme => "social_scheme",
-            Self::SocialShortLink => "social_short_link",
-            Self::SocialNamedInQuery => "social_named_in_query",
-            Self::SocialBlank => "social_blank",
-            Self::SocialAddressInside => "social_address_inside",
-            Self::SocialSeveral => "social_several",
-            Self::SocialTooLong => "social_too_long",
-        }
-    }
-
     /// The sentence for people, except for [`Invalid::Disagrees`], which needs its fields.
     const fn text(self) -> &'static str {
         match self {

@@ -34,7 +34,7 @@ use crate::identifier::{Identifier, Invalid};
 
 pub use key::{key, row_of_text, text_of_row};
 pub use lookups::LookupId;
-pub use summary::{Stored, Summary, Suspect, identifiers, summarize, summarize_counted, summarize_with};
+pub use summary::{Stored, Summary, Suspect, identifiers, summarize};
 pub use table::Table;
 
 /// One input row whose values have been identified.

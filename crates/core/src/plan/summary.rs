@@ -130,7 +130,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The identifiers of these rows, each once, in the order in which [`summarize_with`] expects what
+/// The identifiers of these rows, each once, in the order in which [`summarize`] expects what
 /// the store has.
 #[must_use]
 pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
@@ -143,32 +143,20 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
     index.seen.into_iter().map(|seen| seen.identifier).collect()
 }
 
-/// Summarizes these rows as if nothing were stored.
+/// Summarizes these rows, each of which stands for as many equal rows as `counts` says. Rows without a count stand for
+/// themselves. `stored` says what a store has for each of their [`identifiers`], in that order; without, nothing is
+/// stored.
 ///
 /// ```
 /// use exactbuyer_core::identifier::{FieldType, Identifier};
 /// use exactbuyer_core::plan::{Row, summarize};
 ///
 /// let ana = || Row::One(Identifier::from_canonical(FieldType::Email, "ana@acme.example"));
-/// let summary = summarize(&[ana(), ana(), Row::Missing]);
+/// let summary = summarize(&[ana(), ana(), Row::Missing], &[], &[]);
 /// assert_eq!((summary.duplicates, summary.missing, summary.credits_most), (1, 1, 1));
 /// ```
 #[must_use]
-pub fn summarize(rows: &[Row]) -> Summary {
-    summarize_with(rows, &[])
-}
-
-/// Summarizes these rows. `stored` says what a store has for each of their [`identifiers`], in that
-/// order.
-#[must_use]
-pub fn summarize_with(rows: &[Row], stored: &[Stored]) -> Summary {
-    summarize_counted(rows, &[], stored)
-}
-
-/// The same, if each row stands for as many equal rows as `counts` says. Rows without a count stand
-/// for themselves.
-#[must_use]
-pub fn summarize_counted(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
+pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
     let mut index = Index::default();
     let mut summary = Summary::default();
     // Rows that may cost a credit. A row with several identifiers costs at most one, a duplicate
@@ -251,7 +239,7 @@ mod tests {
             Row::One(email("b")),
             Row::Preference(Box::new(list)),
         ];
-        let summary = summarize(&rows);
+        let summary = summarize(&rows, &[], &[]);
         let expected = Summary {
             rows: 6,
             missing: 1,
@@ -309,7 +297,7 @@ mod tests {
             credits_most: 2,
             ..Summary::default()
         };
-        assert_eq!(summarize_with(&rows, &stored), expected);
+        assert_eq!(summarize(&rows, &[], &stored), expected);
     }
 
     #[test]
@@ -339,8 +327,8 @@ mod tests {
         let all: Vec<Row> = (distinct.iter().zip(counts))
             .flat_map(|(row, count)| std::iter::repeat_n(row.clone(), usize::try_from(count).unwrap()))
             .collect();
-        let mut summary = summarize_counted(&distinct, &counts, &stored(&distinct));
-        let mut expected = summarize_with(&all, &stored(&all));
+        let mut summary = summarize(&distinct, &counts, &stored(&distinct));
+        let mut expected = summarize(&all, &[], &stored(&all));
         // A list that stands there twice asks for the same things, so only the first can pay.
         assert_eq!((summary.credits_most, expected.credits_most), (3, 3));
         // The number of a row is that in the given list.
@@ -355,6 +343,6 @@ mod tests {
         let mut rows = vec![Row::One(email("real@x.example"))];
         rows.extend(std::iter::repeat_n(Row::One(email("none@x.example")), 30));
         let suspect = Suspect { row: 1, field_type: FieldType::Email, rows: 30 };
-        assert_eq!(summarize(&rows).suspects, [suspect]);
+        assert_eq!(summarize(&rows, &[], &[]).suspects, [suspect]);
     }
 }

@@ -192,14 +192,9 @@ impl Scheduler {
         }
     }
 
-    /// More rows.
-    pub fn feed(&mut self, rows: Vec<Row>) {
-        self.feed_counted(rows, Vec::new());
-    }
-
     /// More rows, each of which stands for as many equal rows of the caller's as `counts` says. The receipt and
     /// the progress count those. Without counts, each row stands for itself.
-    pub fn feed_counted(&mut self, rows: Vec<Row>, counts: Vec<u64>) {
+    pub fn feed(&mut self, rows: Vec<Row>, counts: Vec<u64>) {
         self.counts.expect(self.table.rows() + self.intake.rows(), counts);
         self.intake.fed.push_back(rows.into_iter());
     }

@@ -130,7 +130,6 @@ struct Index<'a> {
     by_text: HashMap<&'a str, Vec<usize>>,
     /// For values that the service repeats in a spelling of its own.
     by_identifier: HashMap<&'a Identifier, usize>,
-    rules: Rules,
 }
 
 impl<'a> Index<'a> {
@@ -140,7 +139,7 @@ impl<'a> Index<'a> {
             by_text.entry(asked.canonical()).or_default().push(place);
         }
         let by_identifier = sent.iter().enumerate().map(|(place, asked)| (asked, place)).collect();
-        Self { by_text, by_identifier, rules: Rules::default() }
+        Self { by_text, by_identifier }
     }
 
     /// The positions of the queries that this value may belong to: those with exactly this text; if
@@ -150,9 +149,10 @@ impl<'a> Index<'a> {
         if let Some(places) = self.by_text.get(value) {
             return places.clone();
         }
+        let rules = Rules::default();
         let mut places = Vec::new();
         for field_type in FieldType::ALL {
-            if let Ok(identifier) = identify(value, Some(field_type), &self.rules)
+            if let Ok(identifier) = identify(value, Some(field_type), &rules)
                 && let Some(&place) = self.by_identifier.get(&identifier)
             {
                 places.push(place);

@@ -34,7 +34,7 @@ use exactbuyer_core::message::Setting;
 use exactbuyer_core::secret::ApiKey;
 use exactbuyer_core::service::transport::{Failure, Reply, Request, Transport};
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_http::{HttpSettings, HttpTransport};
+use exactbuyer_http::HttpTransport;
 use exactbuyer_store::MemoryStore;
 use exactbuyer_store::sqlite::{Interrupt, SqliteStore};
 
@@ -174,7 +174,7 @@ impl Engine {
     fn probe(&self, py: Python<'_>) -> PyResult<u16> {
         // No key is sent: this one only fills its place.
         let key = ApiKey::new("none").ok_or_else(|| errors::config("no key can be made"));
-        let transport = key.and_then(|key| self.connect(key)).or_raise(py)?;
+        let transport = key.and_then(|key| HttpTransport::new(&self.settings.network, &key)).or_raise(py)?;
         let runtime = runtime::background(py)?.runtime;
         wait_for(py, &Interrupt::default(), move || {
             runtime.block_on(transport.probe()).map_err(|failure| match failure {
@@ -263,7 +263,7 @@ impl Engine {
             Some(key) => {
                 let fingerprint = key.fingerprint();
                 if live.sending.is_none() {
-                    live.sending = Some((self.sending(key, store)?, fingerprint));
+                    live.sending = Some((self.sending(&key, store)?, fingerprint));
                 }
                 match &live.sending {
                     Some((engine, known)) if *known == fingerprint => engine,
@@ -281,14 +281,14 @@ impl Engine {
     /// in all processes that share the store, and another one in every other store.
     fn sending(
         &self,
-        key: ApiKey,
+        key: &ApiKey,
         store: Option<&SqliteStore>,
     ) -> Result<exactbuyer_dispatch::Engine, Error> {
         let (fingerprint, mut config) = (key.fingerprint(), self.settings.config.clone());
         if let Some(store) = store {
-            config.key_fingerprint = store.fingerprint(&key)?;
+            config.key_fingerprint = store.fingerprint(key)?;
         }
-        let transport = self.connect(key)?;
+        let transport = HttpTransport::new(&self.settings.network, key)?;
         let origin = transport.origin().to_owned();
         Ok(exactbuyer_dispatch::Engine::new(
             config,
@@ -308,20 +308,6 @@ impl Engine {
             shared(store),
             ("nowhere".to_owned(), 0),
         )
-    }
-
-    /// Opens no connection yet. It fails for settings that the network cannot use, such as a certificate file
-    /// without certificates.
-    fn connect(&self, key: ApiKey) -> Result<HttpTransport, Error> {
-        let network = self.settings.network.clone();
-        HttpTransport::new(HttpSettings {
-            base_url: network.base_url,
-            key,
-            timeout: network.timeout,
-            connect_timeout: network.connect_timeout,
-            proxy: network.proxy,
-            ca_bundle: network.ca_bundle,
-        })
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Python                     this module                      crate dispatch
-//! feed(rows), finish()  ───► Assembly keeps the values   ───► Run::feed_counted, Run::finish
+//! feed(rows), finish()  ───► Assembly keeps the values   ───► Run::feed, Run::finish
 //! wait(), wait_async()  ───► Inbox::pull                 ◄─── Run::next
 //! fill(), take()        ◄─── Assembly builds dicts        \
 //! gather(table)         ◄─── Table adds record batches     }─ from what Inbox::pull received
@@ -221,7 +221,7 @@ impl Run {
         let mut assembly = self.assembly(py);
         let read = rows.take()?;
         assembly.keep(read.values);
-        live.run.feed_counted(read.rows, read.counts);
+        live.run.feed(read.rows, read.counts);
         Ok(())
     }
 
@@ -368,7 +368,7 @@ impl Run {
         let troubles = self.live()?.run.troubles();
         let listed = troubles.iter().map(|error| {
             let message = errors::text(py, error.message())?;
-            Ok((errors::class_name(error.kind()), message, error.status(), error.is_about_settings()))
+            Ok((error.kind().as_str(), message, error.status(), error.is_about_settings()))
         });
         listed.collect()
     }

@@ -25,7 +25,7 @@ use crate::stores::store::Store;
 use exactbuyer_arrow::{counts_of, rows_of_asks};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::{FieldType, Identifier};
-use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize_counted};
+use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize};
 use exactbuyer_core::store::{Availability, Outcome, Terms};
 use exactbuyer_dispatch::terms;
 use exactbuyer_store::sqlite::{SqliteStore, Yield};
@@ -256,10 +256,10 @@ type Counted = (Summary, Option<Yield>, Option<u64>);
 /// Counts rows, with what a store knows about them.
 ///
 /// The store is asked in parts of [`LOOKUPS_AT_ONCE`], each in the order of `identifiers`, which
-/// `summarize_counted` expects.
+/// `summarize` expects.
 fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
     let Some(Asked { store, terms, required, store_only }) = asked else {
-        return Ok((summarize_counted(&read.rows, &read.counts, &[]), None, None));
+        return Ok((summarize(&read.rows, &read.counts, &[]), None, None));
     };
     let mut stored = Vec::new();
     // Some at a time, because each answer includes its contact.
@@ -267,7 +267,7 @@ fn count(read: &ReadRows, asked: Option<&Asked>) -> Result<Counted, Error> {
         let availability = store.peek(terms, required, some)?;
         stored.extend(availability.iter().map(|availability| self::stored(availability, *store_only)));
     }
-    let summary = summarize_counted(&read.rows, &read.counts, &stored);
+    let summary = summarize(&read.rows, &read.counts, &stored);
     let room = terms.ceiling.as_ref().map(|ceiling| store.room(ceiling)).transpose()?;
     Ok((summary, Some(store.lately(required)?), room))
 }

@@ -78,7 +78,7 @@ fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
 fn migrate_store(py: Python<'_>, path: PathBuf) -> PyResult<(Serialized<sqlite::Migrated>, Option<PathBuf>)> {
     let interrupt = Interrupt::default();
     let unless = interrupt.clone();
-    let migrated = wait_for(py, &interrupt, move || sqlite::migrate_unless(&path, &unless))?;
+    let migrated = wait_for(py, &interrupt, move || sqlite::migrate(&path, &unless))?;
     let backup = migrated.backup.clone();
     Ok((Serialized(migrated), backup))
 }
@@ -177,11 +177,6 @@ impl Store {
     /// Warnings are about the place of the file, for users to read. An open store gives the same ones again.
     fn open(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.ask(py, |store| Ok(store.warnings().to_vec()))
-    }
-
-    /// Of this process: a forked child's store is not open.
-    fn is_open(&self) -> bool {
-        lock(&self.open).as_ref().and_then(OfProcess::get).is_some()
     }
 
     /// Other handles of the same file, such as an enricher's, stay open. Closing a closed store does nothing.
@@ -286,8 +281,8 @@ impl Store {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
             let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
-            for identifier in identifiers {
-                sum.add(store.purge(&Target::Identifier(identifier))?);
+            for identifier in &identifiers {
+                sum.add(store.purge(identifier)?);
             }
             Ok(sum)
         })
@@ -296,7 +291,7 @@ impl Store {
 
     /// Deletes answers that are older than this time, in milliseconds since 1970.
     fn purge_before(&self, py: Python<'_>, at_ms: i64) -> PyResult<Serialized<sqlite::Purged>> {
-        self.ask(py, move |store| store.purge(&Target::OlderThan(at_ms))).map(Serialized)
+        self.ask(py, move |store| store.purge_before(at_ms)).map(Serialized)
     }
 
     /// Returns whether any of them was barred.

@@ -108,10 +108,6 @@ class Spool:
         )
         return fixed.cast(pa.binary())
 
-    def rows_of(self, start: int, stop: int) -> Any:
-        """How many rows of the frame each of these stands for, as a numpy array."""
-        return self._rows[start:stop]
-
     def partitions_of(self, start: int, stop: int) -> tuple[Any, Any]:
         """Where these distinct rows came from: places within them, and partitions, by partition."""
         np = library("numpy")

@@ -6,7 +6,6 @@ This finds types and metadata that the output's kind of file cannot hold before 
 from __future__ import annotations
 
 import tempfile
-from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from exactbuyer._frames.metadata import RECEIPT_KEY
@@ -60,7 +59,7 @@ def _not_sent(table_request: TableRequest, rows: int) -> Batches:
     table = table_request.table()
     table.expect(rows)
     table.finish(rows)
-    (block,) = chain(table.blocks())
+    (block,) = table.blocks()
     return block
 
 

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::groups;
+use crate::identifier::domain::labels_before;
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text::strip_prefix_ci;
 
@@ -76,12 +77,8 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let host = rest.get(..end)?;
-    let is_one = |name: &&str| {
-        host.len().checked_sub(name.len()).and_then(|start| host.split_at_checked(start)).is_some_and(
-            |(before, own)| own.eq_ignore_ascii_case(name) && (before.is_empty() || before.ends_with('.')),
-        )
-    };
-    HOSTS.iter().any(is_one).then_some(Err(Invalid::SocialWithoutProfile))
+    let is_one = HOSTS.iter().any(|own| labels_before(host, own).is_some());
+    is_one.then_some(Err(Invalid::SocialWithoutProfile))
 }
 
 /// The value of the query parameter `name`.

@@ -6,6 +6,7 @@ use super::codes::{is_country, is_language, is_locale};
 use super::lists::JUNK;
 use super::short_links::SHORT_LINKS;
 use super::table::NETWORKS;
+use crate::identifier::domain::labels_before;
 use crate::identifier::text;
 
 /// A social network.
@@ -197,11 +198,7 @@ impl Network {
 pub(super) fn of_host(host: &str) -> Option<Site<'_>> {
     NETWORKS.iter().find_map(|network| {
         network.hosts.iter().enumerate().find_map(|(place, own)| {
-            let (labels, name) = host.split_at_checked(host.len().checked_sub(own.len())?)?;
-            if !name.eq_ignore_ascii_case(own) {
-                return None;
-            }
-            let labels = if labels.is_empty() { labels } else { labels.strip_suffix('.')? };
+            let labels = labels_before(host, own)?;
             Some(Site { network, labels, is_first: place == 0 })
         })
     })
@@ -213,11 +210,9 @@ pub(super) fn imitates(host: &str) -> bool {
     NETWORKS.iter().any(|network| network.hosts.iter().any(|own| goes_on(own)))
 }
 
-/// Whether `host`, in lower case, is a host of short links or lies below one.
+/// Whether `host` is a host of short links or lies below one.
 pub(super) fn is_short_link(host: &str) -> bool {
-    SHORT_LINKS
-        .iter()
-        .any(|own| host.strip_suffix(own).is_some_and(|labels| labels.is_empty() || labels.ends_with('.')))
+    SHORT_LINKS.iter().any(|own| labels_before(host, own).is_some())
 }
 
 /// Whether `label` only selects a device or view, such as `www` or `m`. This holds for any host.

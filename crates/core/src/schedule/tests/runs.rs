@@ -255,7 +255,7 @@ impl Run<'_> {
             self.others_end();
         } else if let (Some(rows), true) = (self.feed.front(), what < 8 || self.flights.is_empty()) {
             self.fed += rows.len() as u64;
-            self.scheduler.feed(self.feed.pop_front().unwrap());
+            self.scheduler.feed(self.feed.pop_front().unwrap(), Vec::new());
         } else if self.feed.is_empty() && !self.finished {
             self.finished = true;
             self.scheduler.finish();

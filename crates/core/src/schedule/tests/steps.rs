@@ -30,7 +30,7 @@ fn statuses(scheduler: &mut Scheduler, now: Instant) -> Vec<(u64, Status)> {
 fn started(config: Config, people: impl IntoIterator<Item = usize>) -> (Scheduler, Instant) {
     let now = Instant::now();
     let mut scheduler = scheduler(config, &RunOptions::default(), now);
-    scheduler.feed(rows(people));
+    scheduler.feed(rows(people), Vec::new());
     scheduler.finish();
     (scheduler, now)
 }
@@ -51,7 +51,7 @@ proptest! {
         scheduler.intake.over = false;
         let request = sent(next(&mut scheduler, now));
         land(&mut scheduler, request.number, hits(&request), now);
-        scheduler.feed(rows(0..size));
+        scheduler.feed(rows(0..size), Vec::new());
         scheduler.finish();
 
         let guilty: HashSet<Identifier> = guilty.into_iter().filter(|one| *one < size).map(email).collect();
@@ -140,7 +140,7 @@ fn the_last_credits_are_spent_once_nothing_in_flight_may_free_more() {
     let now = Instant::now();
     let options = RunOptions { max_credits: Some(14), ..RunOptions::default() };
     let mut scheduler = scheduler(of_ten(), &options, now);
-    scheduler.feed(rows(0..100));
+    scheduler.feed(rows(0..100), Vec::new());
     scheduler.finish();
     let first = sent(next(&mut scheduler, now));
     slept(next(&mut scheduler, now));
@@ -158,12 +158,13 @@ fn the_last_credits_are_spent_once_nothing_in_flight_may_free_more() {
 fn a_partial_chunk_waits_a_second_for_a_slow_source_and_at_the_end_for_what_may_fill_it() {
     let now = Instant::now();
     let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);
-    scheduler.feed(rows(0..3));
+    scheduler.feed(rows(0..3), Vec::new());
     assert_eq!(slept(next(&mut scheduler, now)).until, Some(now + SECOND));
     assert_eq!(sent(next(&mut scheduler, now + SECOND)).identifiers.len(), 3);
 
     let mut scheduler = self::scheduler(of_ten(), &RunOptions::default(), now);
-    scheduler.feed((0..10).map(|number| list(&[number, 100 + number])).chain(rows(50..53)).collect());
+    scheduler
+        .feed((0..10).map(|number| list(&[number, 100 + number])).chain(rows(50..53)).collect(), Vec::new());
     scheduler.finish();
     let lists = sent(next(&mut scheduler, now));
     assert_eq!(slept(next(&mut scheduler, now)).until, None);
@@ -212,7 +213,7 @@ fn what_the_store_knows_is_not_sent() {
 
     let options = RunOptions { store_only: true, ..RunOptions::default() };
     let mut scheduler = self::scheduler(of_ten(), &options, now);
-    scheduler.feed(rows(0..3));
+    scheduler.feed(rows(0..3), Vec::new());
     scheduler.finish();
     assert!(matches!(next(&mut scheduler, now), Step::Done));
     assert!(statuses(&mut scheduler, now).iter().all(|(_, status)| *status == Status::NotSent));
@@ -237,12 +238,12 @@ fn a_short_window_ends_with_what_the_store_does_not_answer() {
         let mut scheduler = Scheduler::new(config, &options, limits, true, Box::new(|| 0.5), now);
         let mut report = Some(report);
         for person in [0, 1, 2] {
-            scheduler.feed(rows([person]));
+            scheduler.feed(rows([person]), Vec::new());
             let request = sent(next(&mut scheduler, now));
             let report = report.take().unwrap_or_else(|| stored(hit()));
             land(&mut scheduler, request.number, report, now);
         }
-        scheduler.feed(rows([0]));
+        scheduler.feed(rows([0]), Vec::new());
         let again = matches!(next(&mut scheduler, now), Step::Send(_));
         assert_eq!(again, !remembered);
     }
@@ -280,9 +281,9 @@ fn a_slow_reader_and_a_full_store_hold_a_run_back() {
 fn a_row_that_stands_for_several_counts_as_these() {
     let now = Instant::now();
     let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);
-    scheduler.feed_counted(vec![Row::One(email(0)), Row::Missing, Row::One(email(1))], vec![5, 3, 1]);
-    scheduler.feed(rows([0]));
-    scheduler.feed_counted(rows([2]), vec![4]);
+    scheduler.feed(vec![Row::One(email(0)), Row::Missing, Row::One(email(1))], vec![5, 3, 1]);
+    scheduler.feed(rows([0]), Vec::new());
+    scheduler.feed(rows([2]), vec![4]);
     scheduler.finish();
     assert_eq!(scheduler.report(now).2.rows, 14, "before anything is admitted");
     let request = sent(next(&mut scheduler, now));
@@ -303,7 +304,7 @@ fn a_row_that_stands_for_several_counts_as_these() {
 fn what_the_store_answers_counts_for_every_equal_row() {
     let now = Instant::now();
     let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);
-    scheduler.feed_counted(rows([0]), vec![7]);
+    scheduler.feed(rows([0]), vec![7]);
     scheduler.finish();
     let known = Availability::Known(hit(), Seen { inherited: true, ..Seen::default() });
     assert!(matches!(next_if(&mut scheduler, now, &known), Step::Done));

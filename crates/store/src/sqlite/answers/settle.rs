@@ -286,7 +286,6 @@ mod tests {
     use exactbuyer_core::store::{Claim, Store as _, Terms};
 
     use super::super::super::process::SqliteStore;
-    use super::super::super::recognise::Target;
     use super::super::super::threads::MOST_WAITING_BYTES;
     use super::*;
 
@@ -359,7 +358,7 @@ mod tests {
         let folder = Folder::new("full");
         let store = folder.open();
         let [ana, bob] = ["ana@x.example", "bob@x.example"].map(email);
-        store.purge(&Target::Identifier(bob.clone())).unwrap();
+        store.purge(&bob).unwrap();
         give_stuck(&store);
         let refused = claim(&store, &[ana, bob.clone()]).unwrap_err();
         assert!(refused.to_string().contains("nothing more is sent"));

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::super::platform::{self, FileId, Listed};
 use super::busy;
@@ -54,11 +54,9 @@ impl Owners {
         let file = SideFile::open(store).map_err(unusable)?;
         if !file.is_marked(&name) {
             // During this transaction no other process marks the file or becomes an owner.
-            connection.execute_batch("BEGIN IMMEDIATE")?;
-            let marked = file.mark_if_new(&name, connection);
-            let ended = connection.execute_batch("ROLLBACK");
-            let marked = marked?;
-            ended?;
+            let alone = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+            let marked = file.mark_if_new(&name, connection)?;
+            alone.rollback()?;
             if !marked {
                 return Ok(None);
             }

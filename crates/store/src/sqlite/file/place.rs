@@ -135,6 +135,8 @@ pub(super) fn refuse_second_name(path: &Path, known: &FileStatus) -> Result<(), 
 #[must_use]
 pub fn service_of(host: &str) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    // Names below `localhost` are this machine's too (RFC 6761). The transport does not count them: it would have to
+    // ask a resolver, which may lead elsewhere, so it sends no key to them in clear text.
     let loopback = bare == "localhost"
         || bare.ends_with(".localhost")
         || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn all_addresses_of_this_machine_are_one_service() {
-        for host in ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "::1", "LOCALHOST"] {
+        for host in ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "::1", "LOCALHOST", "eb.localhost"] {
             assert_eq!(service_of(host), "loopback", "{host}");
         }
         assert_eq!(service_of("API.exactbuyer.com"), "api.exactbuyer.com");

@@ -4,7 +4,7 @@
 //! the version of its tables, and `meta` has the rest. Opening never changes an existing file's tables.
 
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, ErrorCode, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 
 use exactbuyer_core::identifier::RULES_VERSION;
 
@@ -164,15 +164,10 @@ pub(crate) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
         )));
     }
     // From one state of the file, because another process may be creating the tables at this moment.
-    connection.execute_batch("BEGIN")?;
-    let looked = (|| {
-        let objects: i64 = query::one(connection, "SELECT count(*) FROM sqlite_schema", [])?;
-        Ok::<_, Fault>((versions(connection)?, objects))
-    })();
-    // The first failure is the one to report.
-    let ended = connection.execute_batch("COMMIT");
-    let ((application, version), objects) = looked?;
-    ended?;
+    let reading = connection.unchecked_transaction()?;
+    let objects: i64 = query::one(connection, "SELECT count(*) FROM sqlite_schema", [])?;
+    let (application, version) = versions(connection)?;
+    reading.commit()?;
     if objects == 0 && application == 0 {
         turn_log_on(connection)?;
         create(connection, service, now_ms)?;
@@ -258,29 +253,25 @@ fn older() -> Fault {
 /// One transaction: a process that is killed meanwhile leaves an empty file, and the next one creates the tables. It
 /// is `IMMEDIATE`, because the check that nobody else has created them must hold until the commit.
 fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fault> {
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let made = (|| {
-        // Another process may have created them meanwhile.
-        if versions(connection)?.0 == APPLICATION_ID {
-            return Ok(());
-        }
-        connection.execute_batch(TABLES)?;
-        // SQLite seeds its generator from the system's.
-        let random = |bytes: i64| query::one::<Vec<u8>>(connection, "SELECT randomblob(?1)", [bytes]);
-        let set = |name: &str, value: &dyn rusqlite::ToSql| {
-            connection.execute("INSERT INTO meta VALUES (?1, ?2)", params![name, value])
-        };
-        set("service", &service)?;
-        set("secret", &random(32)?)?;
-        set("name", &random(16)?)?;
-        set("rules_version", &RULES_VERSION)?;
-        set("created_ms", &now_ms)?;
-        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        Ok(())
-    })();
-    let ended = connection.execute_batch(if made.is_ok() { "COMMIT" } else { "ROLLBACK" });
-    made.and_then(|()| Ok(ended?))
+    let creating = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    // Another process may have created them meanwhile.
+    if versions(connection)?.0 == APPLICATION_ID {
+        return Ok(());
+    }
+    connection.execute_batch(TABLES)?;
+    // SQLite seeds its generator from the system's.
+    let random = |bytes: i64| query::one::<Vec<u8>>(connection, "SELECT randomblob(?1)", [bytes]);
+    let set = |name: &str, value: &dyn rusqlite::ToSql| {
+        connection.execute("INSERT INTO meta VALUES (?1, ?2)", params![name, value])
+    };
+    set("service", &service)?;
+    set("secret", &random(32)?)?;
+    set("name", &random(16)?)?;
+    set("rules_version", &RULES_VERSION)?;
+    set("created_ms", &now_ms)?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    Ok(creating.commit()?)
 }
 
 /// Reads what the file records about itself.

@@ -235,7 +235,7 @@ mod tests {
         let reply = block::compress(b"{").unwrap();
         connection.execute("INSERT INTO unread VALUES (7, ?1)", [reply]).unwrap();
         let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
-        let (matcher, interrupt) = (TargetMatcher::of(&Target::Identifier(ana)), Interrupt::default());
+        let (matcher, interrupt) = (TargetMatcher::person(&ana), Interrupt::default());
         assert_eq!(replies_page(&connection, &matcher, &interrupt, 0).unwrap(), [(7, true)]);
         interrupt.interrupt();
         assert!(replies_page(&connection, &matcher, &interrupt, 0).is_err());

@@ -17,14 +17,14 @@ use std::time::Duration;
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
 
-use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::outcome::RequestOutcome;
 
 use super::super::file::{Fault, backups_of, query};
 use super::super::key::{Key, Secret};
 use super::super::process::{Interrupt, SqliteStore};
-use super::super::recognise::{Matcher, Target, TargetMatcher, named};
+use super::super::recognise::{Matcher, TargetMatcher, named};
 use super::super::tables::{DecodedBlock, barred, block, block_table, index, requests, state};
 use super::super::threads::WriterState;
 use super::find::{Replies, may_mention};
@@ -76,29 +76,54 @@ impl Purged {
 }
 
 impl SqliteStore {
-    /// Removes the target from every file of the store, and bars its lookups: they are `not_sent` until
-    /// [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier are removed too. The journal keeps its
-    /// counts.
-    ///
-    /// [`Target::OlderThan`] spares requests in flight. [`Target::Text`] is refused: a text could be in contacts of
-    /// many people.
+    /// Removes the person with this identifier from every file of the store, and bars the person's lookups: they are
+    /// `not_sent` until [`SqliteStore::allow`]. Contacts of other lookups that mention the identifier are removed too. The
+    /// journal keeps its counts.
     ///
     /// # Errors
     /// If the store cannot be read or written. Purge again then.
-    pub fn purge(&self, target: &Target) -> Result<Purged, Error> {
-        let mut purged = match target {
-            Target::Identifier(identifier) => self.purge_identifier(target, identifier)?,
-            Target::OlderThan(at_ms) => self.purge_before(*at_ms)?,
-            Target::Text(_) => {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "a purge takes an identifier, such as an e-mail address: use find to see whose they are",
-                ));
+    pub fn purge(&self, identifier: &Identifier) -> Result<Purged, Error> {
+        let opening = self.opening()?;
+        let (key, field_type) = (opening.shared.secret().key(identifier), identifier.field_type());
+        // Bar it first, so that nobody asks for it any more, and no request in flight brings it back.
+        self.write(move |connection, writer| {
+            writer.purged_changed();
+            // `named` also keeps the person out of contacts of others that arrive later.
+            barred::bar_now(connection, key, 0, named(field_type))
+        })?;
+        let mut purged = Purged::default();
+        let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::person(identifier));
+        let (mut identifiers, _) = self.erase_all(&matcher, 0, &mut purged)?;
+        identifiers.insert(key);
+        purged.identifiers = identifiers.len() as u64;
+        purged.credits = purged.contacts;
+        self.clean(purged)
+    }
+
+    /// Removes every answer from before this moment, in milliseconds since 1970, and bars its lookup as
+    /// [`SqliteStore::purge`] does. A request that was answered late counts by when it was settled; requests in flight are
+    /// spared.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written. Purge again then.
+    pub fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
+        // A request that a dead process has left in flight is as old as when it was sent. A request of a living process is
+        // not purged: it has no answer yet, and its lookups are the only evidence of what it may cost.
+        self.opening()?.bury_the_dead()?;
+        let (mut purged, mut after) = (Purged::default(), 0);
+        // One pass over the journal, some requests in each transaction.
+        loop {
+            let interrupt = self.interrupt.clone();
+            let (some, last) = self.write(move |connection, writer| {
+                writer.fold(connection)?;
+                purge_some(connection, writer.shared.secret(), (at_ms, after), &interrupt)
+            })?;
+            purged.add(some);
+            match last {
+                Some(last) => after = last,
+                None => return self.clean(purged),
             }
-        };
-        purged.cleaned = self.empty_log()?;
-        purged.leftovers = backups_of(self.path());
-        Ok(purged)
+        }
     }
 
     /// Allows an identifier to be sent again that was purged, or dropped while in doubt. Returns whether it was.
@@ -122,21 +147,10 @@ impl SqliteStore {
         })
     }
 
-    fn purge_identifier(&self, target: &Target, identifier: &Identifier) -> Result<Purged, Error> {
-        let opening = self.opening()?;
-        let (key, field_type) = (opening.shared.secret().key(identifier), identifier.field_type());
-        // Bar it first, so that nobody asks for it any more, and no request in flight brings it back.
-        self.write(move |connection, writer| {
-            writer.purged_changed();
-            // `named` also keeps the person out of contacts of others that arrive later.
-            barred::bar_now(connection, key, 0, named(field_type))
-        })?;
-        let mut purged = Purged::default();
-        let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::of(target));
-        let (mut identifiers, _) = self.erase_all(&matcher, 0, &mut purged)?;
-        identifiers.insert(key);
-        purged.identifiers = identifiers.len() as u64;
-        purged.credits = purged.contacts;
+    /// Removes what is left of the purged data beside the tables, and says so.
+    fn clean(&self, mut purged: Purged) -> Result<Purged, Error> {
+        purged.cleaned = self.empty_log()?;
+        purged.leftovers = backups_of(self.path());
         Ok(purged)
     }
 
@@ -179,27 +193,6 @@ impl SqliteStore {
                     writer.fold(connection)?;
                     erase(connection, writer.shared.secret(), request, &keys)
                 })?;
-            }
-        }
-    }
-
-    /// One pass over the journal, some requests in each transaction. A request that was answered late counts by when
-    /// it was settled.
-    fn purge_before(&self, at_ms: i64) -> Result<Purged, Error> {
-        // A request that a dead process has left in flight is as old as when it was sent. A request of a living process is
-        // not purged: it has no answer yet, and its lookups are the only evidence of what it may cost.
-        self.opening()?.bury_the_dead()?;
-        let (mut purged, mut after) = (Purged::default(), 0);
-        loop {
-            let interrupt = self.interrupt.clone();
-            let (some, last) = self.write(move |connection, writer| {
-                writer.fold(connection)?;
-                purge_some(connection, writer.shared.secret(), (at_ms, after), &interrupt)
-            })?;
-            purged.add(some);
-            match last {
-                Some(last) => after = last,
-                None => return Ok(purged),
             }
         }
     }
@@ -363,7 +356,7 @@ mod tests {
                       INSERT INTO unread VALUES (1, x'00'), (2, x'00')";
         connection.execute_batch(tables).unwrap();
         let ana = Identifier::from_canonical(FieldType::Email, "ana@x.example");
-        let (matcher, interrupt) = (TargetMatcher::of(&Target::Identifier(ana)), Interrupt::default());
+        let (matcher, interrupt) = (TargetMatcher::person(&ana), Interrupt::default());
         let searched = Replies { found: vec![1], seen: [1, 2].into_iter().collect() };
         assert_eq!(drop_replies(&connection, &matcher, &searched, &interrupt).unwrap(), 1);
         connection.execute("INSERT INTO unread VALUES (3, x'00')", []).unwrap();

@@ -92,7 +92,7 @@ impl Sought for PurgedPeople {
 
 #[cfg(test)]
 mod tests {
-    use super::super::by_target::{Target, TargetMatcher};
+    use super::super::by_target::TargetMatcher;
     use super::*;
 
     const ANA: (FieldType, &str) = (FieldType::Email, "ana@x.example");
@@ -253,7 +253,7 @@ mod tests {
     fn a_person_is_recognised_in_every_spelling_and_nobody_else() {
         let everybody: Vec<_> = WRITTEN.iter().map(|(person, _)| *person).collect();
         for (person, texts) in WRITTEN {
-            let sought = TargetMatcher::of(&Target::Identifier(known(*person)));
+            let sought = TargetMatcher::person(&known(*person));
             let purged = purged_people(&[*person]);
             for text in *texts {
                 assert!(sought.is_mentioned_in(text.as_bytes()), "find, purge: {person:?} in {text}");

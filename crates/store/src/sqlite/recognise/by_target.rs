@@ -25,15 +25,13 @@ const LAST_DIGITS: usize = 4;
 /// How many nested encodings the quick check undoes before it rules a contact out.
 const DEEPEST: usize = 4;
 
-/// What to find or to purge.
+/// What to find.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// The person with this identifier: lookups of it, and every contact that mentions it.
     Identifier(Identifier),
-    /// Every lookup and every contact that contains this text. Only for `find`.
+    /// Every lookup and every contact that contains this text.
     Text(String),
-    /// Every answer from before this moment, in milliseconds since 1970. Only for `purge`.
-    OlderThan(i64),
 }
 
 /// Recognises a target.
@@ -41,8 +39,6 @@ pub enum Target {
 /// Made once for a search and shared by its pages.
 #[derive(Debug)]
 pub(crate) enum TargetMatcher {
-    /// Matches nothing: the target is not a person.
-    None,
     /// This text in upper or lower case, and what every spelling of it contains.
     Text(String, Needle),
     /// This identifier, and what every spelling of it contains.
@@ -61,17 +57,20 @@ pub(crate) enum Needle {
 impl TargetMatcher {
     pub(crate) fn of(target: &Target) -> Self {
         match target {
-            Target::Identifier(identifier) => Self::Identifier(identifier.clone(), needle_of(identifier)),
+            Target::Identifier(identifier) => Self::person(identifier),
             Target::Text(text) => Self::Text(text.to_lowercase(), Needle::in_text(text)),
-            Target::OlderThan(_) => Self::None,
         }
+    }
+
+    /// Recognises the person with this identifier.
+    pub(crate) fn person(identifier: &Identifier) -> Self {
+        Self::Identifier(identifier.clone(), needle_of(identifier))
     }
 }
 
 impl Matcher for TargetMatcher {
     fn matches_lookup(&self, identifier: &Identifier) -> bool {
         match self {
-            Self::None => false,
             Self::Text(text, _) => identifier.canonical().to_lowercase().contains(text.as_str()),
             Self::Identifier(sought, _) => sought == identifier,
         }
@@ -79,7 +78,6 @@ impl Matcher for TargetMatcher {
 
     fn is_mentioned_in(&self, json: &[u8]) -> bool {
         match self {
-            Self::None => false,
             Self::Text(sought, needle) => needle.is_likely_in(json) && is_text_in(sought, json),
             Self::Identifier(identifier, needle) => {
                 needle.is_likely_in(json) && mentions(json, &One(identifier))
@@ -182,7 +180,7 @@ mod tests {
     use super::*;
 
     fn matcher(field_type: FieldType, canonical: &str) -> TargetMatcher {
-        TargetMatcher::of(&Target::Identifier(Identifier::from_canonical(field_type, canonical)))
+        TargetMatcher::person(&Identifier::from_canonical(field_type, canonical))
     }
 
     #[test]

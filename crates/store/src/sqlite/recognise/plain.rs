@@ -2,6 +2,8 @@
 //!
 //! It is cautious: a text that it calls plain can be searched byte by byte, and any other text is decoded first.
 
+use super::spelling::hex;
+
 /// The most bytes of an entity's name and its semicolon.
 pub(super) const LONGEST_NAME: usize = 10;
 
@@ -13,12 +15,12 @@ pub(super) fn is_plain(json: &[u8]) -> bool {
     while let Some(at) = memchr::memchr3(b'%', b'&', b'\\', rest) {
         let marked = rest.get(at..).unwrap_or_default();
         let length = match marked {
-            [b'\\', b'u', digits @ ..] => match hex(digits, 4) {
+            [b'\\', b'u', digits @ ..] => match digits.get(..4).and_then(hex) {
                 Some(code) if !may_hide(code) => 6,
                 _ => return false,
             },
             [b'\\', b'/' | b'"' | b'n' | b'r' | b't' | b'b' | b'f', ..] => 2,
-            [b'%', digits @ ..] => match hex(digits, 2) {
+            [b'%', digits @ ..] => match digits.get(..2).and_then(hex) {
                 // One byte of a character of another script.
                 Some(byte) if byte >= 0x80 => return false,
                 Some(byte) if may_hide(byte) => return false,
@@ -35,12 +37,6 @@ pub(super) fn is_plain(json: &[u8]) -> bool {
         rest = marked.get(length..).unwrap_or_default();
     }
     json.is_ascii() || std::str::from_utf8(json).is_ok_and(|text| !text.chars().any(may_hide_unencoded))
-}
-
-fn hex(digits: &[u8], length: usize) -> Option<u32> {
-    let digits = std::str::from_utf8(digits.get(..length)?).ok()?;
-    let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }
 
 /// Whether this character, if it is encoded, is or becomes an ASCII letter or digit, begins another encoding,

@@ -103,7 +103,8 @@ pub(super) fn unescaped(raw: &str) -> Cow<'_, str> {
 }
 
 /// `None` if any character is no hexadecimal digit, such as the sign that Rust's parser would accept.
-fn hex(digits: &str) -> Option<u32> {
+pub(super) fn hex(digits: impl AsRef<[u8]>) -> Option<u32> {
+    let digits = std::str::from_utf8(digits.as_ref()).ok()?;
     let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if all { u32::from_str_radix(digits, 16).ok() } else { None }
 }

@@ -93,14 +93,12 @@ impl ReaderState {
         &mut self,
         ask: impl FnOnce(&Connection, &mut BlockCache, &Tail) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        self.connection.execute_batch("BEGIN")?;
         let Self { connection, blocks, tail, .. } = self;
-        let answer = tail.sync(connection).and_then(|()| ask(connection, blocks, tail));
-        let ended = self.connection.execute_batch("COMMIT");
-        if ended.is_err() && !self.connection.is_autocommit() {
-            // This can be interrupted too. The next question must not find an open transaction.
-            let _ = self.connection.execute_batch("ROLLBACK");
-        }
-        answer.and_then(|answer| ended.map(|()| answer).map_err(Into::into))
+        // It ends however this function does, so the next question never finds an open transaction.
+        let reading = connection.unchecked_transaction()?;
+        tail.sync(connection)?;
+        let answer = ask(connection, blocks, tail)?;
+        reading.commit()?;
+        Ok(answer)
     }
 }

@@ -115,21 +115,19 @@ fn delete(path: &Path) -> io::Result<()> {
 /// Reads in one transaction, so the log of the store grows while others write, until the copy is complete.
 fn copy_pages(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
     let mut copy = open_file(to)?;
-    connection.execute_batch("BEGIN")?;
-    let copied = (|| -> Result<(), Fault> {
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        let backup = Backup::new(connection, &mut copy)?;
-        loop {
-            interrupt.check()?;
-            match backup.step(PAGES)? {
-                StepResult::Done => return Ok(()),
-                StepResult::More => {}
-                _ => pause_shortly(),
-            }
+    let reading = connection.unchecked_transaction()?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    let backup = Backup::new(connection, &mut copy)?;
+    loop {
+        interrupt.check()?;
+        match backup.step(PAGES)? {
+            StepResult::Done => break,
+            StepResult::More => {}
+            _ => pause_shortly(),
         }
-    })();
-    let ended = connection.execute_batch("COMMIT");
-    copied.and_then(|()| Ok(ended?))?;
+    }
+    drop(backup);
+    reading.commit()?;
     copy.close().map_err(|(_, error)| error.into())
 }
 

@@ -40,16 +40,9 @@ pub struct Migrated {
 /// Migrates the store to this version's rules, after a backup to a file beside it.
 ///
 /// # Errors
-/// If it is open anywhere, is not a store, was written by a newer version, or cannot be written. Then it is not changed.
-pub fn migrate(path: &Path) -> Result<Migrated, Error> {
-    migrate_unless(path, &Interrupt::default())
-}
-
-/// The same with an interrupt.
-///
-/// # Errors
-/// As [`migrate`], and if it was interrupted. Then the store is not changed either.
-pub fn migrate_unless(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Error> {
+/// If it is open anywhere, is not a store, was written by a newer version, or cannot be written; and if it was
+/// interrupted. Then it is not changed.
+pub fn migrate(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Error> {
     if !path.exists() {
         return Err(Fault::absent(path));
     }

@@ -18,4 +18,4 @@ mod other_store;
 
 pub use export::Export;
 pub use merge::Merged;
-pub use migrate::{Migrated, migrate, migrate_unless};
+pub use migrate::{Migrated, migrate};
