@@ -39,7 +39,8 @@ INCOMPLETE = Receipt(
     rows=50_000, missing=3_112, invalid=418, found=31_370, not_found=13_100, unknown=1_000, not_sent=1_000,
     duplicates=4_470, from_store=1_900, found_duplicates=2_470, found_from_store=1_900,
     sent=61_000, requests=61, credits=27_000, credits_in_doubt=1_000,
-    elapsed_s=112.0, stopped="max_credits reached", credit_price=EUR,
+    elapsed_s=112.0, stopped="max_credits reached", stopped_error="BudgetExceededError",
+    credit_price=EUR,
 )  # fmt: skip
 
 
@@ -83,7 +84,7 @@ def test_why_credits_are_in_doubt_is_told_and_adds_up() -> None:
 
 
 def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
-    stopped = Receipt(rows=2, not_sent=2, stopped="by Ctrl-C", stopped_by_caller=True)
+    stopped = Receipt(rows=2, not_sent=2, stopped="by Ctrl-C")
     assert stopped.next_step == "run this again for the rows that are not_sent"
     some = replace(stopped, rows=3, found=1)
     assert some.next_step == "run this again for the rows that are not_sent: the others are done"

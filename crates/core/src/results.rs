@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serializer;
 
+use crate::error::ErrorKind;
 use crate::identifier::Invalid;
 use crate::message::Message;
 
@@ -151,8 +152,8 @@ pub struct Receipt {
     /// Why the run stopped before its end; `None` if it did not.
     #[serde(skip)]
     pub stopped: Option<Arc<Message>>,
-    /// Whether the caller stopped it, so that nothing needs to be corrected.
-    pub stopped_by_caller: bool,
+    /// The kind of error that stopped it; `None` if the caller did, so that nothing needs to be corrected.
+    pub stopped_error: Option<ErrorKind>,
     /// What was wrong with replies that were charged, each with the number of such replies. This
     /// explains, among other things, why credits are in doubt although every row was answered.
     pub notes: Vec<(&'static str, u64)>,

@@ -319,7 +319,7 @@ def _concluded(
 ) -> RunResult:
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
     receipt = stream.receipt
-    if _is_beyond_approval(spec, stream, enricher.settings):
+    if _is_beyond_approval(spec, receipt, enricher.settings):
         ended = ended._replace(message=f"{spec.approved:,} credits were approved, and now more are to be paid: {_CHANGED}")
         receipt = replace(receipt, stopped=ended.message)
     elif receipt.stopped:
@@ -358,11 +358,11 @@ def _concluded(
     return replace(done, kept=kept, lost_credits=max(lost, 0))
 
 
-def _is_beyond_approval(spec: RunSpec, stream: FileStream, settings: Settings) -> bool:
+def _is_beyond_approval(spec: RunSpec, receipt: Receipt, settings: Settings) -> bool:
     """Whether what the user approved stopped it, and not a limit that the user has set."""
     if spec.approved is None or (settings.budget is not None and settings.budget.credits <= spec.approved):
         return False
-    return any(kind == "BudgetExceededError" for kind, _ in stream.troubles())
+    return receipt.stopped_error == "BudgetExceededError"
 
 
 _CHANGED = "the input or the store has changed since it was planned. Run the same command again"

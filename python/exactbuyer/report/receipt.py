@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from exactbuyer import exceptions
 from exactbuyer.exceptions import ExactBuyerError, UnknownOutcomeError
 
 from .wording import count, duration, html_table, money, text_table, utc_text, with_times
@@ -63,8 +64,8 @@ class Receipt:
         misfits: Values that did not fit the type of a table's column and are null there.
         elapsed_s: How long the call took, in seconds.
         stopped: Why the call stopped before its end; `None` if it did not.
-        stopped_by_caller: Whether it was stopped by Ctrl-C, `close()` or cancelling, so that nothing has to
-            be corrected.
+        stopped_error: The class of the error that stopped it, by name, such as `"InsufficientCreditsError"`;
+            `None` if none did. For programs, which should not read `stopped`.
         notes: What was unusual about replies that were charged, such as why credits are in doubt although no
             row is `unknown`.
         credit_price: The price of one credit and its currency, if the enricher has one.
@@ -106,7 +107,7 @@ class Receipt:
     misfits: int = 0
     elapsed_s: float = 0.0
     stopped: str | None = None
-    stopped_by_caller: bool = False
+    stopped_error: str | None = None
     notes: tuple[Note, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
     answers: str | None = None
@@ -125,6 +126,11 @@ class Receipt:
         del values["withheld"]  # It concerns whether rows may be dropped, not people.
         values["notes"] = tuple(Note(*note) for note in counts["notes"])
         return cls(**values, credit_price=credit_price, in_store=in_store, store_only=store_only)
+
+    @property
+    def stopped_by_caller(self) -> bool:
+        """Whether it was stopped by Ctrl-C, `close()` or cancelling, so that nothing has to be corrected."""
+        return self.stopped is not None and self.stopped_error is None
 
     @property
     def under_way(self) -> int:
@@ -196,11 +202,13 @@ class Receipt:
 
         Raises:
             UnknownOutcomeError: Some rows may have been charged and have no answer.
-            ExactBuyerError: Some rows were not sent.
+            ExactBuyerError: Some rows were not sent. It is of the class that `stopped_error` names.
         """
         if not self.open_rows:
             return
-        kind = UnknownOutcomeError if self.unknown else ExactBuyerError
+        kind: type[ExactBuyerError] = getattr(exceptions, self.stopped_error or "ExactBuyerError")
+        if self.unknown:
+            kind = UnknownOutcomeError
         parts = [f"{self.unknown:,} unknown"] if self.unknown else []
         parts += [f"{self._unsent:,} not sent"] if self._unsent else []
         parts += [f"{self.under_way:,} under way"] if self.under_way else []
@@ -218,7 +226,7 @@ class Receipt:
         return Receipt(
             **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
             stopped=other.stopped or self.stopped,
-            stopped_by_caller=other.stopped_by_caller if other.stopped else self.stopped_by_caller,
+            stopped_error=other.stopped_error if other.stopped else self.stopped_error,
             inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
             in_store=self.in_store or other.in_store,
             store_only=self.store_only and other.store_only,
@@ -357,7 +365,7 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
 _TOGETHER = {
     "answers",
     "stopped",
-    "stopped_by_caller",
+    "stopped_error",
     "notes",
     "credit_price",
     "inherited_since",

@@ -170,7 +170,7 @@ impl Tally {
     pub(super) fn stopped(&mut self, reason: &Arc<Message>, error: Option<Error>) {
         if self.receipt.stopped.is_none() {
             self.receipt.stopped = Some(reason.clone());
-            self.receipt.stopped_by_caller = error.is_none();
+            self.receipt.stopped_error = error.as_ref().map(Error::kind);
         }
         let is_new = |error: &Error| !self.stopped_by.iter().any(|known| severity(known) == severity(error));
         self.stopped_by.extend(error.filter(is_new));
