@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from exactbuyer.sandbox import Sandbox
 
 PAID_AGAIN = "running it again pays for everybody again: use --store FILE"
+KEEP_IT = "Keep out.csv: the store does not have 7 answers of it. To run again, pass another -o"
 ONLY_THE_REST = "run the same command again: it pays only for the rest"
 
 
@@ -104,13 +105,13 @@ def test_without_a_store_it_is_told_what_is_lost(more: dict[str, Any], said: str
     [
         (
             {"kept": KeptOutput("out.partial.csv", 40)},
-            f"out.partial.csv has 40 rows, among them 7 answers that the store does not have; {ONLY_THE_REST}",
+            "out.partial.csv has 40 rows, among them 7 answers that the store does not have; "
+            + ONLY_THE_REST,
         ),
         ({"lost_credits": 7}, f"nothing was kept; answers worth 7 credits are lost; {ONLY_THE_REST}"),
         (
             {"ending": ExitCode.STORE, "is_whole": True},
-            f"fix what stopped it, and {ONLY_THE_REST}. Keep out.csv: the store does not have 7 answers of it. "
-            "To run again, pass another -o",
+            f"fix what stopped it, and {ONLY_THE_REST}. {KEEP_IT}",
         ),
     ],
 )

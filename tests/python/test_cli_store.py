@@ -19,7 +19,6 @@ from exactbuyer.cli import ExitCode
 from exactbuyer.sandbox import Sandbox
 
 
-
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "people.csv"
@@ -278,8 +277,8 @@ def test_a_stopped_run_keeps_what_the_store_must_not_have(
     before = len(everybody.ledger.requests)
     everybody.fail("hang", request=before + 4)
     command = start(
-        "enrich", file, "--by", "mail", "-o", output, "--store", purged, *SLOWLY, *against(everybody), "--json",
-        "--grace", 0.1, stderr=subprocess.PIPE,
+        "enrich", file, "--by", "mail", "-o", output, "--store", purged, *SLOWLY, *against(everybody),
+        "--json", "--grace", 0.1, stderr=subprocess.PIPE,
     )  # fmt: skip
     until(lambda: len(everybody.ledger.requests) == before + 4)
     command.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
 
@@ -338,6 +339,7 @@ def test_nobody_to_tell(file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("rows", "most"), [(1_200, 1_200), (500, 1_000)])
 def test_no_more_is_spent_than_was_approved(
+    *,
     rows: int,
     most: int,
     tmp_path: Path,
@@ -348,7 +350,12 @@ def test_no_more_is_spent_than_was_approved(
     """Rows are appended while the user looks at the plan, or after it if nobody is asked."""
     file = tmp_path / "people.csv"
     file.write_text(people(rows))
-    planned, asked = app._plan, []
+    planned = app._plan
+    asked: list[str] = []
+
+    def say_yes(text: str, **_: object) -> bool:
+        asked.append(text)
+        return True
 
     def plan_then_append(*arguments: Any) -> Any:
         plan = planned(*arguments)
@@ -361,7 +368,7 @@ def test_no_more_is_spent_than_was_approved(
     monkeypatch.setattr(app, "_plan", plan_then_append)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(app.click, "confirm", lambda text, **_: not asked.append(text))
+    monkeypatch.setattr(click, "confirm", say_yes)
     monkeypatch.setenv("EXACTBUYER_API_KEY", "a-key")
     given = ["enrich", file, "--by", "mail", "-o", tmp_path / "out.csv", "--store", "none"]
     ended = main([*map(str, given), *against(everybody), "--no-progress", "--chunk-size", "100"])

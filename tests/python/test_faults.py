@@ -257,7 +257,8 @@ def test_an_unknown_outcome_says_its_cause_its_price_and_what_to_do_next() -> No
     _, error, _ = run("reset_after_billing")
     assert re.fullmatch(
         r"10 rows may have been charged \(0 to 10 credits\): the connection [a-z ]+, at \d\d:\d\d:\d\d UTC\. "
-        r"Nothing is sent again unless you ask for it: check the service's usage page before you ask for them again\. "
+        r"Nothing is sent again unless you ask for it: check the service's usage page before you ask for "
+        r"them again\. "
         r"All 40 rows are in enricher\.last_results and in this exception's \.results\.",
         str(error),
     ), str(error)

@@ -214,4 +214,4 @@ def test_a_user_can_do_without(setting: str) -> None:
     told = subprocess.run(
         [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
-    assert told.stdout.strip() == str(not setting and _has_places(["a", "b"]))
+    assert told.stdout.strip() == str(not setting and _core._has_places(["a", "b"]))

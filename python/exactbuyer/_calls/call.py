@@ -161,7 +161,7 @@ class Call:
         return int(counts["not_stored"] + counts["withheld"])
 
     def is_stored(self) -> bool:
-        """Whether a store has all its answers, so that asking again is free. Final once nothing is under way."""
+        """Whether a store has all its answers, so that asking again is free. Final as `unstored` is."""
         store = self._session.store
         return store is not None and not self.unstored() and store.exists()
 

@@ -25,8 +25,8 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     if not result.unstored:
         return step
     return (
-        f"{step}. Keep {output or 'the output'}: the store does not have {count(result.unstored, 'answer')} of "
-        f"it. To run again, pass another -o"
+        f"{step}. Keep {output or 'the output'}: the store does not have {count(result.unstored, 'answer')} "
+        f"of it. To run again, pass another -o"
     )
 
 

@@ -320,7 +320,7 @@ def _concluded(
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
     receipt = stream.receipt
     if _is_beyond_approval(spec, receipt, enricher.settings):
-        ended = ended._replace(message=f"{spec.approved:,} credits were approved, and now more are to be paid: {_CHANGED}")
+        ended = ended._replace(message=f"{spec.approved:,} credits were approved, and {_CHANGED}")
         receipt = replace(receipt, stopped=ended.message)
     elif receipt.stopped:
         why = ended.message if ended.exit_code is ExitCode.FILES else _BROKEN_OFF.get(ended.exit_code)
@@ -349,13 +349,19 @@ def _concluded(
         # Whoever reads it, or the file that it was sent to, has them.
         where = None if output.has_failed else "the output"
     kept = None if where is None else KeptOutput(where, written.rows)
-    if receipt.in_store:
-        # Each may have cost a credit. What is kept has all of them, unless it could not be written to its end.
-        is_kept = kept is not None and not output.has_failed
-        lost = 0 if is_kept else min(done.unstored or receipt.credits, receipt.credits)
-    else:
-        lost = receipt.credits - (written.paid if kept is not None else 0)
-    return replace(done, kept=kept, lost_credits=max(lost, 0))
+    done = replace(done, kept=kept)
+    return replace(done, lost_credits=_lost_credits(done, written))
+
+
+def _lost_credits(done: RunResult, written: _Written) -> int:
+    """Credits for answers that are neither in a store nor in what was kept, at most."""
+    charged = done.receipt.credits
+    if not done.receipt.in_store:
+        return max(charged - (written.paid if done.kept is not None else 0), 0)
+    if done.kept is not None and not written.output.has_failed:
+        return 0
+    # Each of these answers may have cost a credit. There is no number if the store itself is gone.
+    return min(done.unstored or charged, charged)
 
 
 def _is_beyond_approval(spec: RunSpec, receipt: Receipt, settings: Settings) -> bool:
@@ -365,8 +371,10 @@ def _is_beyond_approval(spec: RunSpec, receipt: Receipt, settings: Settings) -> 
     return receipt.stopped_error == "BudgetExceededError"
 
 
-_CHANGED = "the input or the store has changed since it was planned. Run the same command again"
-
+_CHANGED = (
+    "now more are to be paid: the input or the store has changed since it was planned. "
+    "Run the same command again"
+)
 
 _BROKEN_OFF = {
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",

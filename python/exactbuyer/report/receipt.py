@@ -165,6 +165,21 @@ class Receipt:
         """What to do next, in words."""
         if self.under_way:
             return "wait for the rows under way; recover() returns those of an interrupted call"
+        if self.open_rows:
+            return self._for_open_rows()
+        if self.invalid or self.rejected:
+            return (
+                "correct the rows that results.problems names (in a table: those with a reason), and run "
+                "these again; the others are done"
+            )
+        if self.barred:
+            return (
+                "nothing: every row has its answer, or was purged or dropped on purpose (store.allow(…) lets "
+                "it be asked for)"
+            )
+        return "nothing: every row has its answer"
+
+    def _for_open_rows(self) -> str:
         first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"
         first += " for the rows that are not_sent"
         if self.unknown and self._unsent:
@@ -172,18 +187,9 @@ class Receipt:
             return f"{first}; for those that are unknown, {resolve}"
         if self.unknown:
             return self._resolve()
-        if self._unsent and self.store_only:
+        if self.store_only:
             return "the store does not have these: run this without store_only=True to buy them"
-        if self._unsent:
-            return first if self.not_sent == self.rows else f"{first}: the others are done"
-        if self.invalid or self.rejected:
-            return (
-                "correct the rows that results.problems names (in a table: those with a reason), and run them "
-                "again; the others are done"
-            )
-        if self.barred:
-            return "nothing: every row has its answer, or was purged or dropped, which store.allow(…) undoes"
-        return "nothing: every row has its answer"
+        return first if self.not_sent == self.rows else f"{first}: the others are done"
 
     @property
     def why_open(self) -> str:
