@@ -268,10 +268,14 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
 
         Args:
             resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
-                are not sent again; their rows are `not_sent` from then on.
+                are not sent again; their rows are `not_sent` from then on. In both cases, what they may have
+                cost stays in the journal and counts as spent. `"not_charged"`: the usage page shows that
+                nothing of all that is in doubt was charged. The next call sends them again, and no credit in
+                doubt counts as spent any more.
 
         Returns:
-            The number of lookups, and the credits that they may have cost, which stay in the journal.
+            The number of lookups, and the credits that they may have cost; with `"not_charged"`, the credits
+            that count no more.
 
         Raises:
             ConfigError: `resolution` has another value, or there is no store.

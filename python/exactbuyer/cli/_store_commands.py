@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import StoreError
 from exactbuyer.field_types import FIELD_TYPES
 from exactbuyer.report.wording import count
-from exactbuyer.store import Info, Store
+from exactbuyer.store import Info, Resolution, Store
 from exactbuyer.store import migrate as migrate_file
 
 from ._console import Console, json_line, print_data, print_message
@@ -82,12 +82,14 @@ def unknown(asked: Store) -> int:
 
 
 @store.command(short_help="Decide what happens to all lookups in doubt.")
-@click.argument("resolution", type=click.Choice(["resend", "drop"]))
+@click.argument("resolution", type=click.Choice(get_args(Resolution)))
 @click.pass_obj
 def resolve(asked: Store, resolution: Any) -> int:
     """Decide what happens to all lookups in doubt. Look at the usage page of the service first.
 
-    resend: the next run sends them again, which may pay twice. drop: they are not sent again.
+    resend: the next run sends them again, which may pay twice. drop: they are not sent again. not_charged: the
+    usage page shows that nothing was charged; the next run sends them again, and no credit in doubt counts any
+    more.
     """
     with _checked(asked):
         return _print_answer(asked.resolve_unknown(resolution))

@@ -95,11 +95,14 @@ class Resolved:
     lookups: int
     """The number of lookups that were in doubt."""
     credits: int
-    """The credits that they may have cost, which stay in the journal."""
+    """The credits that they may have cost, which stay in the journal; or those that no longer count."""
+    resolution: str
+    """What was decided: `"resend"`, `"drop"` or `"not_charged"`."""
 
     def __str__(self) -> str:
         most = count(self.credits, "credit")
-        return f"{count(self.lookups, 'lookup')} resolved; 0 to {most} stay in doubt on the books"
+        books = f"0 to {most} stay in doubt" if self.resolution != "not_charged" else f"{most} less in doubt"
+        return f"{count(self.lookups, 'lookup')} resolved; {books} on the books"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast, get_args
 
 from exactbuyer._core import Rows, migrate_store
 from exactbuyer._traceback import short_traceback
@@ -30,7 +30,7 @@ from ._export import write_export
 from ._file import StoreFile, opened
 from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
 
-Resolution: TypeAlias = Literal["resend", "drop"]
+Resolution: TypeAlias = Literal["resend", "drop", "not_charged"]
 """What to do with lookups in doubt."""
 
 
@@ -81,20 +81,24 @@ class Store(StoreFile):
         Args:
             resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
                 are not sent again; they are `not_sent` until `allow`. In both cases, what they may have cost
-                stays in the journal. Requests in flight are not affected.
+                stays in the journal. `"not_charged"`: the usage page shows that nothing of all that is in
+                doubt was charged. The next call sends them again, and no credit in doubt counts as spent any
+                more. Requests in flight are not affected.
 
         Returns:
-            The number of lookups, and the credits that they may have cost.
+            The number of lookups, and the credits that they may have cost; with `"not_charged"`, the credits
+            that count no more.
 
         Raises:
             ConfigError: `resolution` has another value.
         """
-        if cast("object", resolution) not in ("resend", "drop"):
+        if cast("object", resolution) not in get_args(Resolution):
             raise ConfigError(
-                f"what is unknown is resolved by 'resend' (asks again, may pay twice) or 'drop' (leaves it); "
-                f"not {as_given(resolution, ('resend', 'drop'))}"
+                f"what is unknown is resolved by 'resend' (asks again, may pay twice), 'drop' (leaves it) or "
+                f"'not_charged' (asks again, and the credits no longer count); "
+                f"not {as_given(resolution, get_args(Resolution))}"
             )
-        return Resolved(**opened(self).resolve_unknown(resolution == "resend"))
+        return Resolved(**opened(self).resolve_unknown(resolution), resolution=resolution)
 
     def receipts(self) -> list[JournalEntry]:
         """Returns the journal: every request and its outcome, the oldest first. Purges do not change it.

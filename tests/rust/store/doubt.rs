@@ -67,6 +67,24 @@ fn somebody_decides_and_the_doubt_stays_on_the_books() {
 }
 
 #[test]
+fn what_was_not_charged_counts_no_more() {
+    let (folder, vendor) = (Folder::new(), forgetful());
+    let limited = || Config { max_credits: Some(2), ..settings() };
+    once(&folder, limited(), &vendor, &["ana", "bob"]);
+    let store = folder.store();
+    // One is decided first: its credits count until it is known that they were not charged.
+    store.resolve_unknown(Resolution::Resend).unwrap();
+    let full = once(&folder, limited(), &vendor, &["ana", "bob"]);
+    assert_eq!(full.receipt.stopped_error, Some(ErrorKind::BudgetExceeded));
+    let resolved = store.resolve_unknown(Resolution::NotCharged).unwrap();
+    assert_eq!(resolved, Resolved { lookups: 0, credits: 2 });
+    let done = once(&folder, limited(), &vendor, &["ana", "bob"]);
+    assert_eq!(done.statuses(), [Status::Found; 2]);
+    let info = store.info().unwrap();
+    assert_eq!((info.credits, info.credits_in_doubt, info.unknown), (2, 0, 0));
+}
+
+#[test]
 fn what_was_dropped_is_left_alone() {
     let (folder, vendor) = (Folder::new(), forgetful());
     once(&folder, settings(), &vendor, &["ana"]);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use exactbuyer_core::store::{Availability, Outcome, Store, Terms};
-use exactbuyer_store::sqlite::{Resolution, SqliteStore};
+use exactbuyer_store::sqlite::{JournalEntry, Resolution, SqliteStore};
 use proptest::prelude::*;
 
 use crate::copies::{Kind, Pending, claim, copy, merge, settle};
@@ -17,7 +17,7 @@ enum Step {
     Settle(usize),
     Copy(usize),
     Purge(usize, usize),
-    Resolve(usize, bool),
+    Resolve(usize, Resolution),
     Merge(usize, usize),
 }
 
@@ -35,7 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => at.clone().prop_map(Step::Settle),
         3 => at.clone().prop_map(Step::Copy),
         1 => (at.clone(), 0_usize..PEOPLE).prop_map(|(at, who)| Step::Purge(at, who)),
-        1 => (at.clone(), any::<bool>()).prop_map(|(at, resend)| Step::Resolve(at, resend)),
+        2 => (at.clone(), prop::sample::select(&Resolution::ALL)).prop_map(|(at, to)| Step::Resolve(at, to)),
         4 => (at.clone(), at).prop_map(|(into, from)| Step::Merge(into, from)),
     ]
 }
@@ -49,6 +49,8 @@ struct Model {
     requests: Vec<Asked>,
     /// Doubts that were decided: the request, and the person.
     decided: BTreeSet<(usize, String)>,
+    /// Requests of which a user has said that no more was charged than was known: these credits.
+    not_charged: BTreeSet<(usize, u64)>,
     purged: BTreeSet<String>,
 }
 
@@ -64,14 +66,19 @@ impl Model {
     }
 
     /// Requests, credits, credits in doubt.
+    ///
+    /// Nothing of a request is in doubt if a user has said so who knew the same credits.
     fn books(&self) -> (u64, u64, u64) {
-        let count = |kind| {
-            let of = |asked: &Asked| {
-                asked.lookups.iter().filter(|(_, one)| Self::kind(asked, *one) == kind).count()
-            };
-            self.requests.iter().map(of).sum::<usize>() as u64
-        };
-        (self.requests.len() as u64, count(Kind::Hit), count(Kind::Unknown))
+        let (mut credits, mut in_doubt) = (0, 0);
+        for (number, asked) in self.requests.iter().enumerate() {
+            let count =
+                |kind| asked.lookups.iter().filter(|(_, one)| Self::kind(asked, *one) == kind).count() as u64;
+            credits += count(Kind::Hit);
+            if !self.not_charged.contains(&(number, count(Kind::Hit))) {
+                in_doubt += count(Kind::Unknown);
+            }
+        }
+        (self.requests.len() as u64, credits, in_doubt)
     }
 
     /// For people who were not purged: how often each lookup had each outcome.
@@ -137,6 +144,13 @@ fn doubts(store: &SqliteStore) -> Vec<(usize, String)> {
     doubts.map(|doubt| (number(doubt.request), name(doubt.identifier.canonical()))).collect()
 }
 
+/// The settled requests with credits in doubt, and their known credits.
+fn in_doubt(store: &SqliteStore) -> Vec<(usize, u64)> {
+    let doubtful = |entry: &JournalEntry| entry.settled_ms.is_some() && entry.credits_in_doubt > 0;
+    let journal = store.receipts(0).unwrap().into_iter().filter(doubtful);
+    journal.map(|entry| (entry.tags["number"].parse().unwrap(), entry.credits)).collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
@@ -175,10 +189,13 @@ proptest! {
                     model.purged.insert(format!("p{who}"));
                     stores[at % count].purge(&email(&format!("p{who}"))).unwrap();
                 }
-                Step::Resolve(at, resend) => {
-                    model.decided.extend(doubts(&stores[at % count]));
-                    let to = if resend { Resolution::Resend } else { Resolution::Drop };
-                    stores[at % count].resolve_unknown(to).unwrap();
+                Step::Resolve(at, to) => {
+                    let store = &stores[at % count];
+                    model.decided.extend(doubts(store));
+                    if to == Resolution::NotCharged {
+                        model.not_charged.extend(in_doubt(store));
+                    }
+                    store.resolve_unknown(to).unwrap();
                 }
                 Step::Merge(into, from) if into % count != from % count => {
                     stores[into % count].merge(stores[from % count].path()).unwrap();

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -209,10 +210,10 @@ impl Store {
         self.ask(py, SqliteStore::unknown).map(Serialized)
     }
 
-    /// `resend`: the lookups may be sent again, and may be paid for twice. Otherwise they are not sent again,
-    /// until they are allowed.
-    fn resolve_unknown(&self, py: Python<'_>, resend: bool) -> PyResult<Serialized<sqlite::Resolved>> {
-        let resolution = if resend { Resolution::Resend } else { Resolution::Drop };
+    /// `resolution` is a name of [`Resolution`].
+    fn resolve_unknown(&self, py: Python<'_>, resolution: &str) -> PyResult<Serialized<sqlite::Resolved>> {
+        let resolution = Resolution::from_name(resolution)
+            .ok_or_else(|| PyValueError::new_err("no such resolution: the caller checks it"))?;
         self.ask(py, move |store| store.resolve_unknown(resolution)).map(Serialized)
     }
 

@@ -30,13 +30,17 @@ pub struct Doubt {
     pub reason: String,
 }
 
-/// What happens to everything that is in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resolution {
-    /// It may be sent again. What it may have cost still counts.
-    Resend,
-    /// It is not sent again: it is `not_sent` until [`SqliteStore::allow`].
-    Drop,
+exactbuyer_core::listed! {
+    /// What happens to everything that is in doubt.
+    pub enum Resolution {
+        /// It may be sent again. What it may have cost still counts.
+        Resend = "resend",
+        /// It is not sent again: it is `not_sent` until [`SqliteStore::allow`]. What it may have cost still counts.
+        Drop = "drop",
+        /// It was not charged: a user has looked at the service's usage page. It may be sent again, and no credit in
+        /// doubt counts any more.
+        NotCharged = "not_charged",
+    }
 }
 
 /// What was resolved.
@@ -44,7 +48,8 @@ pub enum Resolution {
 pub struct Resolved {
     /// Lookups.
     pub lookups: u64,
-    /// Credits that they may have cost. They still count as spent.
+    /// Credits that they may have cost. With [`Resolution::NotCharged`], all credits that no longer count: also those of
+    /// doubts that were resolved before, and of replies without a count.
     pub credits: u64,
 }
 
@@ -63,7 +68,7 @@ impl SqliteStore {
     /// If the store cannot be written: then nothing is resolved.
     pub fn resolve_unknown(&self, resolution: Resolution) -> Result<Resolved, Error> {
         let to = match resolution {
-            Resolution::Resend => state::ASKED_AGAIN,
+            Resolution::Resend | Resolution::NotCharged => state::ASKED_AGAIN,
             Resolution::Drop => state::DROPPED,
         };
         self.write(move |connection, writer| {
@@ -74,10 +79,21 @@ impl SqliteStore {
                 [],
             )?;
             query::change(connection, "UPDATE answer SET state = ?1 WHERE state IN (3, 6)", [to])?;
+            let credits = if resolution == Resolution::NotCharged { release(connection)? } else { credits };
             writer.notify = true;
             Ok(Resolved { lookups: lookups.unsigned_abs(), credits: credits.unsigned_abs() })
         })
     }
+}
+
+/// Takes what may have been charged off the books, except for requests in flight. Returns these credits.
+fn release(connection: &Connection) -> Result<i64, Fault> {
+    let settled = "WHERE settled_ms IS NOT NULL AND in_doubt > 0";
+    let credits: i64 =
+        query::one(connection, &format!("SELECT coalesce(sum(in_doubt), 0) FROM request {settled}"), [])?;
+    query::change(connection, &format!("UPDATE request SET in_doubt = 0 {settled}"), [])?;
+    query::change(connection, "UPDATE total SET in_doubt = in_doubt - ?1", [credits])?;
+    Ok(credits)
 }
 
 fn doubts(connection: &Connection, shared: &Shared) -> Result<Vec<Doubt>, Fault> {

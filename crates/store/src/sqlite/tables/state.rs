@@ -6,7 +6,7 @@
 //! | `UNKNOWN` | a request was settled without an answer | `DROPPED` or `ASKED_AGAIN` |
 //! | `LEFT` | a dead owner was buried | the late answer; or as `UNKNOWN` |
 //! | `DROPPED` | `resolve_unknown` | `ASKED_AGAIN`, by `allow` or by a merge |
-//! | `ASKED_AGAIN` | `resolve_unknown`, `allow`, or a later request with an outcome | final; its credits still count |
+//! | `ASKED_AGAIN` | `resolve_unknown`, `allow`, or a later request with an outcome | final; its credits still count, except after `not_charged` |
 
 use exactbuyer_core::results::Status;
 

@@ -13,6 +13,7 @@
 //! | in flight | anything | nothing: its process will settle it |
 //! | left by a dead owner | any other outcome | journal row and answers are replaced; decisions made here are kept |
 //! | settled in any other way | doubts, or decisions about them | decisions are applied |
+//! | settled, with credits in doubt | the same cost, and fewer credits in doubt | so many are in doubt here |
 //! | settled in any other way | nothing in doubt | nothing |
 //!
 //! A page of requests is one transaction here. A merge that ends early can be repeated: what was taken over is
@@ -128,16 +129,24 @@ struct Here {
     number: i64,
     settled: bool,
     left: bool,
+    credits: i64,
+    in_doubt: i64,
 }
 
 /// Finds the request with this token, by the index.
 fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
-    let here: Option<(i64, bool, bool)> = query::find_row(
+    let here: Option<(i64, bool, bool, i64, i64)> = query::find_row(
         connection,
-        "SELECT id, settled_ms IS NOT NULL, outcome IS ?2 FROM request WHERE token = ?1",
+        "SELECT id, settled_ms IS NOT NULL, outcome IS ?2, credits, in_doubt FROM request WHERE token = ?1",
         params![token, RequestOutcome::Left.as_str()],
     )?;
-    Ok(here.map(|(number, settled, left)| Here { number, settled, left }))
+    Ok(here.map(|(number, settled, left, credits, in_doubt)| Here {
+        number,
+        settled,
+        left,
+        credits,
+        in_doubt,
+    }))
 }
 
 /// The requests about which the other store may know more than this one.
@@ -146,7 +155,9 @@ fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
 fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Fault> {
     let mut failed = None;
     heads.retain(|head| match here(connection, head.token) {
-        Ok(Some(here)) => here.settled && (here.left && !head.left || head.doubtful),
+        Ok(Some(here)) => {
+            here.settled && (here.left && !head.left || head.doubtful || here.in_doubt > head.in_doubt)
+        }
         Ok(None) => true,
         Err(fault) => {
             failed = Some(fault);
@@ -184,6 +195,7 @@ fn take_over(
                 replace_request(connection, request, here.number)?;
                 merged.lookups += put_answers(connection, writer, request, here.number)?;
                 decide(connection, here.number, decided)?;
+                lower_doubt(connection, here.number, here.credits, here.in_doubt)?;
             }
             Some(here) => {
                 let lookups =
@@ -195,6 +207,7 @@ fn take_over(
                     .zip(&request.states)
                     .filter_map(|(lookup, state)| Some((lookup.key(shared.secret())?, (*state)?.0)));
                 decide(connection, here.number, decided)?;
+                lower_doubt(connection, here.number, request.head.credits, request.head.in_doubt)?;
             }
         }
     }
@@ -235,6 +248,21 @@ fn decide(
             _ => continue,
         };
         query::change(connection, earlier, params![key, request, state])?;
+    }
+    Ok(())
+}
+
+/// If two stores agree on what a request cost, the fewer credits are in doubt: where they are fewer, a user has found that
+/// it was not charged.
+fn lower_doubt(connection: &Connection, request: i64, credits: i64, in_doubt: i64) -> Result<(), Fault> {
+    let more: Option<i64> = query::find(
+        connection,
+        "SELECT in_doubt - ?3 FROM request WHERE id = ?1 AND credits = ?2 AND in_doubt > ?3",
+        [request, credits, in_doubt],
+    )?;
+    if let Some(more) = more {
+        query::change(connection, "UPDATE request SET in_doubt = ?2 WHERE id = ?1", [request, in_doubt])?;
+        query::change(connection, "UPDATE total SET in_doubt = in_doubt - ?1", [more])?;
     }
     Ok(())
 }

@@ -48,6 +48,9 @@ pub(super) struct Head {
     pub(super) left: bool,
     /// Some of its lookups are in doubt, or were. A user may have decided about them.
     pub(super) doubtful: bool,
+    /// What it has cost, and what it may have cost in addition.
+    pub(super) credits: i64,
+    pub(super) in_doubt: i64,
 }
 
 /// Some requests of the other store.
@@ -85,7 +88,7 @@ pub(super) struct OtherRequest {
 /// Requests in flight are counted and not read: they have no outcome yet.
 pub(super) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
     let mut ask = connection.prepare_cached(
-        "SELECT id, token, settled_ms IS NULL, outcome IS ?3, unknown > 0 FROM request
+        "SELECT id, token, settled_ms IS NULL, outcome IS ?3, unknown > 0, credits, in_doubt FROM request
          WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let mut rows = ask.query(params![after, AT_ONCE, RequestOutcome::Left.as_str()])?;
@@ -96,8 +99,14 @@ pub(super) fn page(connection: &Connection, after: i64) -> Result<Page, Fault> {
         if row.get(2)? {
             page.under_way += 1;
         } else {
-            let (token, left, doubtful) = (row.get(1)?, row.get(3)?, row.get(4)?);
-            page.heads.push(Head { number, token, left, doubtful });
+            page.heads.push(Head {
+                number,
+                token: row.get(1)?,
+                left: row.get(3)?,
+                doubtful: row.get(4)?,
+                credits: row.get(5)?,
+                in_doubt: row.get(6)?,
+            });
         }
     }
     Ok(page)
