@@ -265,8 +265,23 @@ STORE_TEST_BUGS = (
         "a merge forgets what was decided about a doubt",
         "copies::a_decision_about_a_doubt_reaches_each_copy",
         MERGE,
-        "        Ok(Some(here)) => here.settled && (here.left && !head.left || head.doubtful),\n",
-        "        Ok(Some(here)) => here.settled && (here.left && !head.left),\n",
+        "                decide(connection, here.number, decided)?;\n                lower_doubt(connection, here.number, "
+        "request.head",
+        "                lower_doubt(connection, here.number, request.head",
+    ),
+    Bug(
+        "a merge forgets that a request was not charged",
+        "copies::a_decision_about_a_doubt_reaches_each_copy",
+        MERGE,
+        "                lower_doubt(connection, here.number, request.head.credits, request.head.in_doubt)?;\n",
+        "",
+    ),
+    Bug(
+        "a late answer brings back what was not charged",
+        "copies::what_was_not_charged_stays_so_when_its_answer_comes_from_another_copy",
+        MERGE,
+        "                lower_doubt(connection, here.number, here.credits, here.in_doubt)?;\n",
+        "",
     ),
     Bug(
         "a merge does not bar people who were purged from a copy",

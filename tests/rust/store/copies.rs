@@ -165,6 +165,32 @@ fn a_decision_about_a_doubt_reaches_each_copy() {
     merge(&a, &b);
     assert_eq!(statuses(&a), [Status::Found]);
     assert_eq!(a.store().info().unwrap().credits_in_doubt, 2, "what they may have cost is still counted");
+    // It was not charged, as somebody has found: in every copy, and however they are merged.
+    assert_eq!(c.store().resolve_unknown(Resolution::NotCharged).unwrap().credits, 2);
+    merge(&a, &c);
+    merge(&b, &a);
+    merge(&c, &b);
+    for folder in [&a, &b, &c] {
+        assert_eq!(folder.store().info().unwrap().credits_in_doubt, 0);
+    }
+}
+
+#[test]
+fn what_was_not_charged_stays_so_when_its_answer_comes_from_another_copy() {
+    let (a, b) = (Folder::new(), Folder::new());
+    let store = a.store();
+    let pending = claim(&store, 0, 0, &lookups("uta uwe")).unwrap();
+    // To the copy, the process that asked is dead.
+    let left = copy(&a);
+    assert_eq!(left.store().resolve_unknown(Resolution::NotCharged).unwrap().credits, 2);
+    settle(&store, &pending);
+    drop(store);
+    merge(&b, &a);
+    merge(&b, &left);
+    merge(&left, &a);
+    for folder in [&b, &left] {
+        assert_eq!(folder.store().info().unwrap().credits_in_doubt, 0);
+    }
 }
 
 #[test]
