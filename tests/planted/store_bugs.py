@@ -265,15 +265,15 @@ STORE_TEST_BUGS = (
         "a merge forgets what was decided about a doubt",
         "copies::a_decision_about_a_doubt_reaches_each_copy",
         MERGE,
-        "                decide(connection, here.number, decided)?;\n                lower_doubt(connection, here.number, "
-        "request.head",
+        "                decide(connection, here.number, decided)?;\n"
+        "                lower_doubt(connection, here.number, request.head",
         "                lower_doubt(connection, here.number, request.head",
     ),
     Bug(
         "a merge forgets that a request was not charged",
         "copies::a_decision_about_a_doubt_reaches_each_copy",
         MERGE,
-        "                lower_doubt(connection, here.number, request.head.credits, request.head.in_doubt)?;\n",
+        "lower_doubt(connection, here.number, request.head.credits, request.head.in_doubt)?;",
         "",
     ),
     Bug(

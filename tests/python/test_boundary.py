@@ -65,7 +65,7 @@ def test_a_store_has_the_names_of_its_records(tmp_path: Path, everybody: Sandbox
             records.Reconciliation: core.reconcile("2026-01", 0, "UTC") | {"month": "2026-01"},
             records.Merged: core.merge(other),
             records.Purged: core.purge(ana),
-            records.Resolved: core.resolve_unknown(False),
+            records.Resolved: core.resolve_unknown("drop") | {"resolution": "drop"},
         }
     counts, backup = migrate_store(path)
     made[records.Migrated] = counts | {"backup": backup}

@@ -221,7 +221,7 @@ mod tests {
         fs::write(&file, pem()).unwrap();
         check_ca_bundle(&file).unwrap();
         fs::remove_dir_all(&folder).unwrap();
-        assert!(check_ca_bundle(&file).unwrap_err().to_string().contains("cannot be read"));
+        assert!(check_ca_bundle(&file).unwrap_err().to_string().contains("does not exist"));
     }
 
     #[test]

@@ -87,9 +87,9 @@ def unknown(asked: Store) -> int:
 def resolve(asked: Store, resolution: Any) -> int:
     """Decide what happens to all lookups in doubt. Look at the usage page of the service first.
 
-    resend: the next run sends them again, which may pay twice. drop: they are not sent again. not_charged: the
-    usage page shows that nothing was charged; the next run sends them again, and no credit in doubt counts any
-    more.
+    resend: the next run sends them again, which may pay twice. drop: they are not sent again. not_charged:
+    the usage page shows that nothing was charged; the next run sends them again, and no credit in doubt
+    counts any more.
     """
     with _checked(asked):
         return _print_answer(asked.resolve_unknown(resolution))

@@ -179,7 +179,8 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
             let note = match count.cmp(&delivered) {
                 Ordering::Less => Some(LOW_COUNT),
                 Ordering::Equal => None,
-                Ordering::Greater => Some(HIGH_COUNT),
+                // Contacts that are missing explain it, and have a note of their own.
+                Ordering::Greater => (decoded.contacts.len() >= asked).then_some(HIGH_COUNT),
             };
             (count.max(delivered), 0, note)
         }
