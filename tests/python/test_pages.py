@@ -40,7 +40,7 @@ REPOSITORY = "https://github.com/exactbuyer-py/exactbuyer"
 PYTHON_PAGES = [page for page in PAGES if blocks(page, "python")]
 CHECKED = {"console", "json", "python", "sh", "toml"}
 # Output, settings of other programs, MyST's own blocks, and code of decisions that is not in the repository.
-SHOWN = {"", "ini", "rust", "text", "{eval-rst}", "{toctree}"}
+SHOWN = {"", "dockerfile", "ini", "rust", "text", "yaml", "{eval-rst}", "{toctree}"}
 # Folders of the machines that the recipes are for.
 ELSEWHERE = re.compile(r'"(/Volumes|/content|/local_disk0|/var/lib/enrich|/tmp)/')
 
