@@ -72,6 +72,7 @@ class BlockingCalls:
 
         Raises:
             TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
+            ValueError: A pair or a mapping names a field type that does not exist. The message names the row.
             InvalidIdentifierError: Some rows cannot be looked up. Nothing was sent.
             ExactBuyerError: See `on_error`. The exception's `results` have everything that was paid for, and
                 its `receipt` has the cost.
@@ -147,6 +148,7 @@ class BlockingCalls:
         Raises:
             TypeError: A row has a wrong type. It is raised in the place of this row, after the results of the
                 rows before it.
+            ValueError: A row names a field type that does not exist; raised likewise.
             ExactBuyerError: A problem with settings, not with rows, such as a wrong key. Its `results` have
                 the rows that were not yielded yet.
             KeyboardInterrupt: As `enrich`.

@@ -55,6 +55,7 @@ class PlanCalls:
 
         Raises:
             TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
+            ValueError: A pair or a mapping names a field type that does not exist. The message names the row.
             ConfigError: With `by`: as `enrich_table`.
 
         Example:

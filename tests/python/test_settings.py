@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exactbuyer import BulkEnricher, ConfigError
+from exactbuyer import Budget, BulkEnricher, ConfigError
 
 KEY = "key-canary-7f3a"
 
@@ -207,3 +207,9 @@ def test_a_closed_enricher_says_so() -> None:
         enricher.enrich(["ana@acme.example"])
     assert enricher.recover() == []
     assert enricher.plan(["ana@acme.example"]).to_send == (1, 1)
+
+
+def test_a_call_takes_no_budget() -> None:
+    told = "a Budget belongs to BulkEnricher"
+    with BulkEnricher.sandbox() as enricher, pytest.raises(ConfigError, match=told):
+        enricher.plan([], max_credits=Budget(3))  # type: ignore[arg-type]

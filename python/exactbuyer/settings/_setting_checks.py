@@ -22,7 +22,7 @@ from exactbuyer.report.wording import as_given
 from ._auto_store import auto_path
 from ._checks import check_text, is_torn, whole_number
 from ._paths import check_path, is_address, refuse_address
-from .budget import check_credits
+from .budget import Budget, check_credits
 
 if TYPE_CHECKING:
     from ._secret import Hidden, ProxyUrl
@@ -45,7 +45,12 @@ def texts_of(value: object) -> Iterable[object]:
 
 
 def check_max_credits(value: object) -> int | None:
-    """The limit, or `None` for no limit; else a `ConfigError`."""
+    """The limit of one call, or `None` for no limit; else a `ConfigError`."""
+    if isinstance(value, Budget):
+        raise wrong(
+            "max_credits",
+            "of a call is a number, which lowers the limit for this call: a Budget belongs to BulkEnricher(…)",
+        )
     return None if value is None else check_credits(value)
 
 
