@@ -49,7 +49,7 @@ def check_max_credits(value: object) -> int | None:
     if isinstance(value, Budget):
         raise wrong(
             "max_credits",
-            "of a call is a number, which lowers the limit for this call: a Budget belongs to BulkEnricher(…)",
+            "of a call is a number, which lowers the limit: a Budget belongs to BulkEnricher(…)",
         )
     return None if value is None else check_credits(value)
 
