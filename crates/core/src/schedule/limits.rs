@@ -65,11 +65,9 @@ impl Ceilings {
             return Ok(usize::try_from(room).unwrap_or(size));
         }
         Err(Blocked::Over(match self.stored {
-            Some((room, _)) if tightest(stored) => {
-                trouble::ceiling_reached(Some(room.ceiling), Some(room.spent))
-            }
-            _ if tightest(shared) => trouble::ceiling_reached(engine.ceiling(), None),
-            _ => trouble::ceiling_reached(self.own.ceiling(), None),
+            Some((room, _)) if tightest(stored) => trouble::stored_ceiling_reached(&room),
+            _ if tightest(shared) => trouble::ceiling_reached(engine.ceiling()),
+            _ => trouble::ceiling_reached(self.own.ceiling()),
         }))
     }
 }

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use crate::config::Per;
 use crate::error::{Error, ErrorKind};
 use crate::message;
 use crate::message::{Advice, Message, Setting};
 use crate::policy::LONGEST_PAUSE;
+use crate::store::Room;
 
 /// Why a run that somebody stopped has rows that were not sent.
 pub(super) const STOPPED: &str = "stopped before the end, by Ctrl-C, close() or cancelling";
@@ -87,18 +89,29 @@ pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
     Error::new(ErrorKind::UnknownOutcome, message)
 }
 
-/// `spent` is what all who share a store have spent.
-///
-/// It is `None` for a limit that only this run or enricher has.
-pub(super) fn ceiling_reached(ceiling: Option<u64>, spent: Option<u64>) -> Error {
+/// For a limit that only this run or enricher has.
+pub(super) fn ceiling_reached(ceiling: Option<u64>) -> Error {
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
-    let spent = spent
-        .map(|spent| format!("; {} spent or in doubt by all who share the store", counted(spent, "credit")));
+    Error::new(
+        ErrorKind::BudgetExceeded,
+        message!("{} reached ({}): raise it, and {}", Setting::MaxCredits, &ceiling, Advice::AskAgain),
+    )
+}
+
+/// For a limit that all who share a store have.
+pub(super) fn stored_ceiling_reached(room: &Room) -> Error {
+    let (a_period, or_wait) = match room.per {
+        Per::Day => (" a day", ", or wait for the next day,"),
+        Per::Month => (" a month", ", or wait for the next month,"),
+        Per::Run | Per::Store => ("", ","),
+    };
+    let ceiling = counted(room.ceiling, "credit") + a_period;
     let message = message!(
-        "{} reached ({}{}): raise it, and {}",
+        "{} reached ({}; {} spent or in doubt by all who share the store): raise it{} and {}",
         Setting::MaxCredits,
         &ceiling,
-        &spent.unwrap_or_default(),
+        &counted(room.spent, "credit"),
+        &or_wait,
         Advice::AskAgain
     );
     Error::new(ErrorKind::BudgetExceeded, message)

@@ -72,6 +72,8 @@ pub struct Room {
     pub spent: u64,
     /// The limit.
     pub ceiling: u64,
+    /// The limit's period.
+    pub per: Per,
     /// Whether requests are in flight that may cost less than was reserved for them. Then waiting
     /// may help.
     pub reserved: bool,

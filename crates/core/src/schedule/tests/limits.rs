@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Per;
 use crate::schedule::limits::{Ceilings, Doubts, Ending, Pauses};
 use crate::schedule::next::Blocked;
 use crate::store::Room;
@@ -22,7 +23,7 @@ proptest! {
         size in 1_usize..60,
     ) {
         let now = Instant::now();
-        let room = stored.map(|(credits, reserved)| Room { credits, spent: 1, ceiling: 101, reserved });
+        let room = stored.map(|(credits, reserved)| Room { credits, spent: 1, ceiling: 101, per: Per::Store, reserved });
         let (mut own, mut engine) = (Budget::new(own), Budget::new(engine));
         let _ = (own.reserve(own_reserved), engine.reserve(engine_reserved));
         let mut hit_rate = HitRate::default();

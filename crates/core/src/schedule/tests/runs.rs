@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::OnUnknown;
+use crate::config::{OnUnknown, Per};
 use crate::error::ErrorKind;
 use crate::outcome::Seen;
 use crate::results::Status;
@@ -122,7 +122,7 @@ impl Run<'_> {
         let unsent = match self.pick(40) {
             37 => Some(AttemptOutcome::NotBefore(Duration::from_secs(2))),
             38 => {
-                let room = Room { credits: 0, spent: 9, ceiling: 9, reserved: false };
+                let room = Room { credits: 0, spent: 9, ceiling: 9, per: Per::Day, reserved: false };
                 Some(AttemptOutcome::NoRoom(room))
             }
             39 => {

@@ -124,7 +124,13 @@ impl ClaimWork {
                 // A request in flight may cost less than its worst case: then there will be room without any change
                 // of the limit.
                 let reserved = shared.intents().any_awaited();
-                return Ok(Claim::NoRoom(Room { credits, spent, ceiling: ceiling.credits, reserved }));
+                return Ok(Claim::NoRoom(Room {
+                    credits,
+                    spent,
+                    ceiling: ceiling.credits,
+                    per: ceiling.per,
+                    reserved,
+                }));
             }
         }
         let request = self.intend(connection, state, &free, now)?;
