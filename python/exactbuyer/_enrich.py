@@ -60,7 +60,7 @@ class BlockingCalls:
             store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
             on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
                 rest of the rows is finished first, and then the call raises. `"record"`: problems are
-                recorded in the `status` of the rows, with one warning if rows have no answer.
+                recorded in the `status` of the rows, with one warning if rows are open.
             progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a line every
                 30 s, on stderr or, if you have configured logging, in the log (INFO, logger `exactbuyer`).
                 `EXACTBUYER_LOG=off` switches the lines off. `True`: a bar. `False`: nothing. A function: it
@@ -154,7 +154,7 @@ class BlockingCalls:
             KeyboardInterrupt: As `enrich`.
 
         Warns:
-            IncompleteWarning: At the end, if rows have no answer.
+            IncompleteWarning: At the end, if rows are open.
 
         A stream costs the same as `enrich`. Without a store, each duplicate that is too far apart is paid for
         again.

@@ -119,7 +119,7 @@ class TableCalls:
             KeyboardInterrupt: As for `enrich`, with a `table`. What `recover()` returns has a `table`, too.
 
         Warns:
-            IncompleteWarning: Rows have no answer; their `status` says which.
+            IncompleteWarning: Rows are open; their `status` says which.
             ColumnWarning: Of ten or more rows that are not empty, more than nine in ten are `invalid`; or of
                 ten or more contacts, none has a value for a column that you defined, or none has a value that
                 fits its type.

@@ -269,13 +269,13 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         Args:
             resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
                 are not sent again; their rows are `not_sent` from then on. In both cases, what they may have
-                cost stays in the journal and counts as spent. `"not_charged"`: the usage page shows that
-                nothing of all that is in doubt was charged. The next call sends them again, and no credit in
-                doubt counts as spent any more.
+                cost stays in the journal and counts as spent. `"not_charged"`: the usage page shows that none
+                of the credits in doubt was charged; `store.info().credits_in_doubt` is their number. The next
+                call sends the lookups again, and these credits no longer count as spent.
 
         Returns:
-            The number of lookups, and the credits that they may have cost; with `"not_charged"`, the credits
-            that count no more.
+            The number of lookups, and the credits that they may have cost; with `"not_charged"`, all credits
+            that no longer count.
 
         Raises:
             ConfigError: `resolution` has another value, or there is no store.
@@ -292,7 +292,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             ...     except UnknownOutcomeError:
             ...         print(enricher.resolve_unknown("resend"))
             ...     again = enricher.enrich(["ana@acme.example"])
-            1 lookup resolved; 0 to 1 credit stay in doubt on the books
+            1 lookup resolved; 0 to 1 credit stay in doubt
             >>> again[0]["status"] in {"found", "not_found"}
             True
         """

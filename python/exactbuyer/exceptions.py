@@ -141,7 +141,7 @@ class _CallWarning(_WithResults, UserWarning):
 
 
 class IncompleteWarning(_CallWarning):
-    """A call is over, and some of its rows have no answer: they are `unknown` or `not_sent`."""
+    """A call is over, and rows are open: `unknown`, or `not_sent` and neither purged nor dropped."""
 
 
 class ColumnWarning(_CallWarning):

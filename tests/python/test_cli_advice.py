@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exactbuyer.sandbox import Sandbox
 
 PAID_AGAIN = "running it again pays for everybody again: use --store FILE"
-KEEP_IT = "Keep out.csv: the store does not have 7 answers of it. To run again, pass another -o"
+KEEP_IT = "Keep out.csv: 7 answers in it are not in the store. If you run it again, pass another -o"
 ONLY_THE_REST = "run the same command again: it pays only for the rest"
 
 

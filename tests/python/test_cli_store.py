@@ -73,7 +73,7 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
 
     doubts = lines(asked(file, "unknown"))
     assert [doubt["value"] for doubt in doubts] == [f"person{nth}@acme.example" for nth in range(50, 60)]
-    assert b"exactbuyer store unknown; then resolve resend, or drop" in asked(file, "info").stdout
+    assert b"exactbuyer store unknown; then resolve resend, drop or not_charged" in asked(file, "info").stdout
     assert b"10 lookups resolved" in asked(file, "resolve", "resend").stdout
     done = run(*command(file, everybody))
     assert (done.returncode, statuses(output)) == (0, ["found"] * 200)
@@ -295,6 +295,8 @@ def test_a_run_says_that_only_its_output_has_an_answer(
 ) -> None:
     file, output = tmp_path / "some.csv", tmp_path / "out.csv"
     file.write_text(people(20))
-    done = run("enrich", file, "--by", "mail", "-o", output, "--store", purged, *against(everybody))
+    given = ["enrich", file, "--by", "mail", "-o", output, "--store", purged, *against(everybody)]
+    done = run(*given, "--quiet", "--json")
     assert done.returncode == ExitCode.DONE
-    assert b"out.csv: the store does not have 20 answers of it" in done.stderr
+    assert b"out.csv: 20 answers in it are not in the store" in done.stderr
+    assert last_line(done)["unstored"] == 20

@@ -375,4 +375,5 @@ def test_no_more_is_spent_than_was_approved(
     assert asked == ([f"Spend up to {most:,} credits?"] if rows > 1_000 else [])
     assert (ended, everybody.ledger.credits) == (ExitCode.CREDITS, most)
     told = capsys.readouterr().err
-    assert f"{most:,} credits were approved, and now more are to be paid: the input or the store has" in told
+    assert f"this run may spend {most:,} credits, and needs more than was planned: the input or the" in told
+    assert "To continue, run the same command again: it pays for everybody again" in told

@@ -22,6 +22,7 @@ from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
 from exactbuyer.settings._secret import Hidden
+from exactbuyer.store import Resolution
 from exactbuyer.store.records import RequestOutcome
 
 LISTS = _core._lists()  # pyright: ignore[reportPrivateUsage]
@@ -36,6 +37,7 @@ LITERALS = {
     "OnUnknown": OnUnknown,
     "Per": Per,
     "Body": Body,
+    "Resolution": Resolution,
     "Fault": Fault,
 }
 

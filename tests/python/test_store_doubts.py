@@ -27,7 +27,7 @@ def test_a_doubt_is_raised_once_and_then_told(
 ) -> None:
     everybody.fail(request=1, fault="reset_after_billing")
     with enricher(everybody, path) as people:
-        with pytest.raises(UnknownOutcomeError, match=r'resolve_unknown\("resend"\) or \("drop"\)'):
+        with pytest.raises(UnknownOutcomeError, match=r'resolve_unknown\("resend"\), \("drop"\) or '):
             run_list_call(people, PEOPLE[:3])
         with pytest.warns(IncompleteWarning, match=r"3 rows may have been charged earlier \(0 to 3 credits"):
             rows = run_list_call(people, PEOPLE[:4])

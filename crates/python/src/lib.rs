@@ -73,11 +73,12 @@ mod _core {
     use exactbuyer_core::schedule::LimitedBy;
     use exactbuyer_core::service::limits::REQUIRED_FIELDS;
     use exactbuyer_sandbox::Fault;
+    use exactbuyer_store::sqlite::Resolution;
     use pyo3::prelude::*;
 
     /// The core's lists, for the tests that compare Python's lists with them.
     ///
-    /// A name here is the name of a `Literal` in the Python package, but for the last three: Python has the kinds of
+    /// A name here is the name of a `Literal` in the Python package, except for the last three: Python has the kinds of
     /// errors as classes, and settings and advices as words. A variant that is added to a list of the core appears
     /// here by itself, because each list is its enum's `ALL`; a test then fails until Python has it, too.
     #[pyfunction]
@@ -92,6 +93,7 @@ mod _core {
             ("OnUnknown", OnUnknown::ALL.map(OnUnknown::as_str).to_vec()),
             ("Per", Per::ALL.map(Per::as_str).to_vec()),
             ("Body", BodyFormat::ALL.map(BodyFormat::as_str).to_vec()),
+            ("Resolution", Resolution::ALL.map(Resolution::as_str).to_vec()),
             ("Fault", Fault::ALL.map(Fault::as_str).to_vec()),
             ("ErrorKind", ErrorKind::ALL.map(ErrorKind::as_str).to_vec()),
             ("Setting", Setting::ALL.map(Setting::as_str).to_vec()),

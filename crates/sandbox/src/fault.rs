@@ -115,7 +115,8 @@ exactbuyer_core::listed! {
 }
 
 impl Fault {
-    /// Whether a call that meets it costs what it would have cost anyway. Its name says so.
+    /// Whether a call that meets it costs what it would have cost anyway. Free are those that are named after a status,
+    /// and those whose name ends in `_before_billing`; a name that ends in `_after_billing` is billed.
     #[must_use]
     pub fn is_billed(self) -> bool {
         let name = self.as_str();

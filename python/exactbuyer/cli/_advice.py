@@ -18,22 +18,25 @@ _BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode
 
 def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     """What to do next."""
-    again = again_in_words(options, in_store=result.receipt.in_store, spent=result.spent)
+    # Of a store that is gone, nobody knows what it lacks.
+    in_store = result.receipt.in_store and bool(result.is_stored or result.unstored)
+    again = again_in_words(options, in_store=in_store, spent=result.spent)
     if result.exit_code in _BROKEN_OFF or result.is_lost:
         return _after_breaking_off(result, again)
     step = _after_the_end(result, options, output, again)
     if not result.unstored:
         return step
-    return (
-        f"{step}. Keep {output or 'the output'}: the store does not have {count(result.unstored, 'answer')} "
-        f"of it. To run again, pass another -o"
-    )
+    are = "is" if result.unstored == 1 else "are"
+    keep = f"Keep {output or 'the output'}: {count(result.unstored, 'answer')} in it {are} not in the store"
+    return f"{step}. {keep}. If you run it again, pass another -o"
 
 
 def _after_the_end(result: RunResult, options: CommandOptions, output: str, again: str) -> str:
     receipt = result.receipt
     if receipt.unknown:
-        resolve = f"exactbuyer store{_store_option(options)} resolve resend, or drop; then {again}"
+        resolve = (
+            f"exactbuyer store{_store_option(options)} resolve resend, drop or not_charged; then {again}"
+        )
         rest = (
             f", then {resolve}"
             if receipt.in_store
@@ -101,7 +104,7 @@ def again_in_words(options: CommandOptions, *, in_store: bool, spent: bool) -> s
 
 
 def _salvaged(result: RunResult, again: str) -> str:
-    """Of a run that did not come to its end, and no store has all of it: what is left, and what is lost."""
+    """For a run that did not end, and whose answers are not all in a store: what was kept, what is lost."""
     kept = (
         "nothing was kept"
         if result.kept is None
@@ -110,7 +113,8 @@ def _salvaged(result: RunResult, again: str) -> str:
     lost = f"; answers worth {count(result.lost_credits, 'credit')} are lost" if result.lost_credits else ""
     if result.receipt.in_store:
         left = f", among them {count(result.unstored, 'answer')} that the store does not have"
-        return f"{kept}{left if result.kept and result.unstored else ''}{lost}; {again}"
+        is_whole = result.kept and result.unstored and not result.lost_credits
+        return f"{kept}{left if is_whole else ''}{lost}; {again}"
     if result.kept is None and result.exit_code is ExitCode.PIPE_CLOSED:
         kept, lost = "nothing was kept of what nobody reads any more", ""
     return f"{kept}{lost}; running it again pays for everybody again: use --store FILE"

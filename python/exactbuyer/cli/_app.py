@@ -34,7 +34,7 @@ from ._options import (
     store_options,
 )
 from ._plan import planned
-from ._run import RunResult, RunSpec, check
+from ._run import Approval, RunResult, RunSpec, check
 from ._run import run as run_job
 from ._setup import completion, doctor, man
 from ._setup.completion import files
@@ -155,7 +155,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 check_cells(options.source(survey))
             if options["dry_run"]:
                 return _show_plan(options, survey, enricher)
-            plan, approved = _approve(options, survey, enricher)
+            plan, approval = _approve(options, survey, enricher)
             if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
                 plan = _plan(options, survey, enricher)
             if plan is not None:
@@ -173,7 +173,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 defuse=options["excel_safe"],
                 progress=_progress(options),
                 costs=not options["sandbox"],
-                approved=approved,
+                approval=approval,
                 again=again_in_words(
                     options, in_store=enricher.store is not None, spent=not options["sandbox"]
                 ),
@@ -296,12 +296,12 @@ def _show_plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnr
 
 def _approve(
     options: CommandOptions, survey: Survey | None, enricher: BulkEnricher
-) -> tuple[Plan | None, int | None]:
+) -> tuple[Plan | None, Approval | None]:
     """Asks before spending more than a little, if anything is spent at all.
 
     Returns:
-        The plan, if it took one and has not been shown; and the most credits that may be spent now, because
-        the input or the store may change after this. `None`: the user's own settings decide.
+        The plan, if one was made and not shown; and what the run may spend, because the input or the store
+        may change after the plan. `None`: only the user's own limit applies.
     """
     settings = enricher.settings
     if options["yes"] or options["store_only"] or settings.service == LOOPBACK:
@@ -312,8 +312,10 @@ def _approve(
     if survey is None:
         raise UsageError(f"the cost of a stream is not known before it has been read: {fix}")
     plan = _plan(options, survey, enricher)
+    most = max(plan.max_credits, ASK_ABOVE_CREDITS)
+    approval = Approval(most, plan.ceiling_left is None or most < plan.ceiling_left)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
-        return plan, ASK_ABOVE_CREDITS
+        return plan, approval
     write(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
@@ -321,7 +323,7 @@ def _approve(
         )
     if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
         raise UsageError("nothing was sent")
-    return None, plan.max_credits
+    return None, approval
 
 
 def _conclude(result: RunResult, options: CommandOptions, console: Console, output: str) -> None:

@@ -67,10 +67,10 @@ class Console:
             write(line)
 
     def receipt(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
-        """Writes the receipt and what to do next. With `quiet`, only what to do about lost answers."""
+        """Writes the receipt and what to do next. With `quiet`, only what concerns answers in no store."""
         if not self.quiet:
             write(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
-        elif result.is_lost:
+        elif result.is_lost or result.unstored:
             print_message(step)
 
     def last(self, result: RunResult) -> None:
@@ -84,6 +84,7 @@ class Console:
                 "kept": None if result.kept is None else result.kept.where,
                 "kept_rows": None if result.kept is None else result.kept.rows,
                 "lost_credits": result.lost_credits,
+                "unstored": result.unstored,
                 "exit_code": int(result.exit_code),
                 "error": message or None,
             }

@@ -21,6 +21,7 @@ from exactbuyer.cli._io.output import Output
 from exactbuyer.cli._io.rehearsal import rehearse
 from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
+from exactbuyer.report.wording import count
 
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
@@ -40,6 +41,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("exactbuyer")
 
 
+class Approval(NamedTuple):
+    """What a run may spend, whatever happens to its input and the store after the plan."""
+
+    credits: int
+    """The most credits."""
+    is_least: bool
+    """Whether this is less than what is left of the user's own limit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
     """What is to be done.
@@ -54,7 +64,7 @@ class RunSpec:
         defuse: Text that is added may not be a formula.
         progress: As for `enrich_table`.
         costs: What is asked is paid for: it is no sandbox that answers.
-        approved: The most credits that it may spend, because the user approved no more; `None`: no limit.
+        approval: What it may spend, because nobody has approved more; `None`: only the user's own limit.
         again: What to say of running the same command again, after it may have cost something.
     """
 
@@ -69,12 +79,12 @@ class RunSpec:
     defuse: bool
     progress: ProgressOption
     costs: bool
-    approved: int | None
+    approval: Approval | None
     again: str
 
 
 class KeptOutput(NamedTuple):
-    """The rows of a stopped run that could be written, where no store has all of its answers."""
+    """The rows that a stopped run could still write, if no store has all of its answers."""
 
     where: str
     rows: int
@@ -91,7 +101,7 @@ class RunResult:
         is_whole: The output is in its place, with every row.
         costs: As in the `RunSpec`.
         is_stored: A store has all answers.
-        unstored: How many lookups have an answer that the store does not have, if there is one.
+        unstored: How many answers the store does not have; 0 without a store.
         message: What went wrong, in one line; empty if nothing did.
         kept: What is left of it, if it did not come to its end and no store has all answers.
         lost_credits: Credits for answers that are then nowhere.
@@ -200,7 +210,7 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
         reader,
         refresh=spec.refresh,
         store_only=spec.store_only,
-        max_credits=spec.approved,
+        max_credits=None if spec.approval is None else spec.approval.credits,
         progress=spec.progress,
         rows=spec.rows,
         while_waiting=signals.released,
@@ -319,9 +329,9 @@ def _concluded(
 ) -> RunResult:
     """What became of it all; keeps what was paid for, if nothing else remembers it."""
     receipt = stream.receipt
-    if _is_beyond_approval(spec, receipt, enricher.settings):
-        ended = ended._replace(message=f"{spec.approved:,} credits were approved, and {_CHANGED}")
-        receipt = replace(receipt, stopped=ended.message)
+    if ended.exit_code is ExitCode.CREDITS and (beyond := _beyond_approval(spec, receipt)):
+        ended = ended._replace(message=beyond)
+        receipt = replace(receipt, stopped=beyond)
     elif receipt.stopped:
         why = ended.message if ended.exit_code is ExitCode.FILES else _BROKEN_OFF.get(ended.exit_code)
         receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
@@ -364,17 +374,15 @@ def _lost_credits(done: RunResult, written: _Written) -> int:
     return min(done.unstored or charged, charged)
 
 
-def _is_beyond_approval(spec: RunSpec, receipt: Receipt, settings: Settings) -> bool:
-    """Whether what the user approved stopped it, and not a limit that the user has set."""
-    if spec.approved is None or (settings.budget is not None and settings.budget.credits <= spec.approved):
-        return False
-    return receipt.stopped_error == "BudgetExceededError"
+def _beyond_approval(spec: RunSpec, receipt: Receipt) -> str:
+    """What to say if the approval stopped the run, and not a limit that the user has set."""
+    if not (spec.approval and spec.approval.is_least and receipt.stopped_error == "BudgetExceededError"):
+        return ""
+    return (
+        f"this run may spend {count(spec.approval.credits, 'credit')}, and needs more than was planned: the "
+        f"input or the store may have changed. To continue, {spec.again}"
+    )
 
-
-_CHANGED = (
-    "now more are to be paid: the input or the store has changed since it was planned. "
-    "Run the same command again"
-)
 
 _BROKEN_OFF = {
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",

@@ -88,8 +88,8 @@ def resolve(asked: Store, resolution: Any) -> int:
     """Decide what happens to all lookups in doubt. Look at the usage page of the service first.
 
     resend: the next run sends them again, which may pay twice. drop: they are not sent again. not_charged:
-    the usage page shows that nothing was charged; the next run sends them again, and no credit in doubt
-    counts any more.
+    the usage page shows that none of the credits in doubt (see `info`) was charged; the next run sends them
+    again, and these credits no longer count.
     """
     with _checked(asked):
         return _print_answer(asked.resolve_unknown(resolution))

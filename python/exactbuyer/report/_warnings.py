@@ -53,8 +53,8 @@ def warn_of_given_up(calls: int) -> None:
 def warn_not_stored(results: Results, receipt: Receipt, store: str | None) -> None:
     """Answers came that could not be kept."""
     message = (
-        f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored: keep what this run "
-        f"returned, which alone has them, and see to the store ({store})"
+        f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored. Only what this call "
+        f"returned has them: keep it, and check the store ({store})"
     )
     warnings.warn(StoreWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
 

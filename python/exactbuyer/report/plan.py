@@ -59,8 +59,8 @@ class Plan:
             without a store they are paid for again.
         from_store: Rows that are answered from the store, free of charge.
         open_rows: Rows that will not be sent and get no answer: those that an earlier run left in doubt, and
-            those that were purged from the store; with `store_only=True`, all rows that the store cannot
-            answer.
+            those that were purged or dropped; with `store_only=True`, all rows that the store cannot answer.
+            (In a receipt, purged and dropped rows are not among the open ones.)
         bought_again: How many of the identifiers to send already have a contact in the store that is too old,
             was found with other required fields, or is refreshed: **they are paid for again**.
         to_send: The number of identifiers to send, as a range: from the case that every first identifier of a
@@ -159,7 +159,8 @@ class Plan:
         lines: list[tuple[str, str, str]] = []
         lines += [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
-        why = "in doubt since an earlier run, purged or dropped"
+        also = ("; with ", Term("store_only"), ", also those that the store does not have")
+        why = Message("in doubt since an earlier run, purged or dropped", *also)
         lines += [("not sent", f"{self.open_rows:,}", why)] if self.open_rows else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
         lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"

@@ -56,7 +56,7 @@ class Progress:
     Attributes:
         rows: All rows of the run; `None` if a stream does not know how many it has.
         done: Rows whose outcome is known.
-        open_rows: The rows in `done` that have no answer: they are `unknown` or `not_sent`.
+        open_rows: The rows in `done` that are open: `unknown`, or `not_sent` and neither purged nor dropped.
         credits: Credits that are known to be charged.
         credits_in_doubt: Credits that may be charged in addition: in doubt, or in flight.
         in_flight: Requests in flight.

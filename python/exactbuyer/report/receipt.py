@@ -174,8 +174,8 @@ class Receipt:
             )
         if self.barred:
             return (
-                "nothing: every row has its answer, or was purged or dropped on purpose (store.allow(…) lets "
-                "it be asked for)"
+                "nothing: each row has its answer, or was purged or dropped (store.allow(…) lets a person be "
+                "looked up again)"
             )
         return "nothing: every row has its answer"
 
@@ -193,7 +193,7 @@ class Receipt:
 
     @property
     def why_open(self) -> str:
-        """Why rows have no answer, in words."""
+        """Why rows are open, in words."""
         if self.stopped:
             return self.stopped
         if self.inherited:
@@ -273,7 +273,7 @@ class Receipt:
         Args:
             see: Where the reader finds the reasons of rows.
             step: What to do next. `None`: `next_step`, which is for users of the Python API.
-            title: The title of the table. `None`: it says whether rows have no answer.
+            title: The title of the table. `None`: it says whether rows are open.
         """
         return "\n".join(
             [
@@ -348,7 +348,7 @@ class Receipt:
     def _resolve(self) -> str:
         first = "check the service's usage page"
         if self.in_store:
-            return f'{first}, then enricher.resolve_unknown("resend") or ("drop")'
+            return f'{first}, then enricher.resolve_unknown("resend"), ("drop") or ("not_charged")'
         return f"{first}: asking again for the rows that are unknown may pay for them twice"
 
     def _charged(self) -> str:

@@ -95,14 +95,17 @@ class Resolved:
     lookups: int
     """The number of lookups that were in doubt."""
     credits: int
-    """The credits that they may have cost, which stay in the journal; or those that no longer count."""
+    """The credits that they may have cost, which stay in the journal. With `"not_charged"`: all credits that
+    were in doubt, and no longer count."""
     resolution: str
     """What was decided: `"resend"`, `"drop"` or `"not_charged"`."""
 
     def __str__(self) -> str:
         most = count(self.credits, "credit")
-        books = f"0 to {most} stay in doubt" if self.resolution != "not_charged" else f"{most} less in doubt"
-        return f"{count(self.lookups, 'lookup')} resolved; {books} on the books"
+        left = (
+            f"{most} no longer in doubt" if self.resolution == "not_charged" else f"0 to {most} stay in doubt"
+        )
+        return f"{count(self.lookups, 'lookup')} resolved; {left}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,13 +81,13 @@ class Store(StoreFile):
         Args:
             resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
                 are not sent again; they are `not_sent` until `allow`. In both cases, what they may have cost
-                stays in the journal. `"not_charged"`: the usage page shows that nothing of all that is in
-                doubt was charged. The next call sends them again, and no credit in doubt counts as spent any
-                more. Requests in flight are not affected.
+                stays in the journal. `"not_charged"`: the usage page shows that none of the credits in doubt
+                was charged; `info().credits_in_doubt` is their number. The next call sends the lookups again,
+                and these credits no longer count as spent. Requests in flight are not affected.
 
         Returns:
-            The number of lookups, and the credits that they may have cost; with `"not_charged"`, the credits
-            that count no more.
+            The number of lookups, and the credits that they may have cost; with `"not_charged"`, all credits
+            that no longer count.
 
         Raises:
             ConfigError: `resolution` has another value.

@@ -18,8 +18,8 @@ pub(super) enum Fault {
     IpAddress,
 }
 
-/// The labels before `own` if `host` is `own`, or lies below it: none, or some without the dot at their end. The case does
-/// not matter.
+/// If `host` is `own` or lies below it: the labels before `own`, without their last dot (empty for `own` itself);
+/// otherwise `None`. Upper and lower case are equal.
 pub(super) fn labels_before<'h>(host: &'h str, own: &str) -> Option<&'h str> {
     let (labels, name) = host.split_at_checked(host.len().checked_sub(own.len())?)?;
     if !name.eq_ignore_ascii_case(own) {

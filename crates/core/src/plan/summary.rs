@@ -144,7 +144,7 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
 }
 
 /// Summarizes these rows, each of which stands for as many equal rows as `counts` says. Rows without a count stand for
-/// themselves. `stored` says what a store has for each of their [`identifiers`], in that order; without, nothing is
+/// themselves. `stored` says what a store has for each of their [`identifiers`], in that order. If it is empty, nothing is
 /// stored.
 ///
 /// ```

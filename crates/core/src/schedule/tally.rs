@@ -312,7 +312,7 @@ impl Scheduler {
         let progress = Progress {
             rows: self.table.rows() + self.intake.rows() + self.counts.more_fed(),
             done: receipt.by_status.iter().sum(),
-            open_rows: receipt.count(Status::Unknown) + receipt.count(Status::NotSent),
+            open_rows: receipt.count(Status::Unknown) + receipt.count(Status::NotSent) - receipt.barred,
             credits: receipt.credits,
             credits_in_doubt: receipt.credits_in_doubt + self.ceilings.own.reserved(),
             in_flight: self.flights.len(),

@@ -43,7 +43,8 @@ const SHARED: &str = "the contact fits more than one query of the request";
 const NO_COUNT: &str = "the answer has no usable records_enriched: the whole request counts as charged";
 const ABSURD_COUNT: &str = "records_enriched is more than was asked for: the whole request counts as charged";
 const LOW_COUNT: &str = "the answer holds more contacts than records_enriched says: the larger counts";
-const HIGH_COUNT: &str = "records_enriched says more than the answer holds contacts: the larger counts";
+const HIGH_COUNT: &str =
+    "records_enriched is larger than the number of contacts in the answer: the larger counts";
 const FEWER: &str = "the answer has fewer contacts than were asked for";
 const MORE: &str = "the answer has more contacts than were asked for";
 const REORDERED: &str = "the answer's contacts are not in the order of the request";

@@ -63,7 +63,7 @@ pub(crate) fn refuse(rows: &Bound<'_, PyAny>) -> PyResult<()> {
     }
     if rows.getattr_opt("ndim")?.is_some_and(|dimensions| dimensions.eq(0).unwrap_or(false)) {
         return Err(PyTypeError::new_err(format!(
-            "rows is one value ({name} without a dimension): wrap it in a list, [value.item()]"
+            "rows is a single value ({name} with 0 dimensions): wrap it in a list, [value.item()]"
         )));
     }
     if class.hasattr("columns")? || class.hasattr("__dataframe__")? {

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._frames.libraries import library
@@ -76,6 +76,7 @@ class Answers:
         self._first = 0
         self._parts: dict[int, tuple[Any, frozenset[int]]] = {}
         self._part: _Part | None = None
+        self._writing = Lock()
 
     @property
     def received(self) -> int:
@@ -102,7 +103,7 @@ class Answers:
             self._first, self.blocks, self._part = self._first + part.rows, rest, None
 
     def _start_next(self, *, last: bool) -> _Part | None:
-        """Gives the thread the next part; `None` if that is too small."""
+        """Starts a thread with the next part; `None` if that is too small."""
         tables: list[Any] = []
         size = 0
         for block in self.blocks:
@@ -132,7 +133,9 @@ class Answers:
 
         def run() -> None:
             try:
-                _tried(write)
+                # After a Ctrl-C, the same part may be written again: one after the other.
+                with self._writing:
+                    _tried(write)
             except BaseException as error:  # noqa: BLE001 - raised where the part is waited for
                 part.set_exception(error)
             else:

@@ -54,9 +54,9 @@ impl Owners {
         let file = SideFile::open(store).map_err(unusable)?;
         if !file.is_marked(&name) {
             // During this transaction no other process marks the file or becomes an owner.
-            let alone = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+            let marking = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
             let marked = file.mark_if_new(&name, connection)?;
-            alone.rollback()?;
+            marking.rollback()?;
             if !marked {
                 return Ok(None);
             }

@@ -37,8 +37,8 @@ exactbuyer_core::listed! {
         Resend = "resend",
         /// It is not sent again: it is `not_sent` until [`SqliteStore::allow`]. What it may have cost still counts.
         Drop = "drop",
-        /// It was not charged: a user has looked at the service's usage page. It may be sent again, and no credit in
-        /// doubt counts any more.
+        /// A user has found on the service's usage page that none of the credits in doubt was charged. It may be sent
+        /// again, and these credits no longer count.
         NotCharged = "not_charged",
     }
 }
@@ -86,7 +86,7 @@ impl SqliteStore {
     }
 }
 
-/// Takes what may have been charged off the books, except for requests in flight. Returns these credits.
+/// Sets the credits in doubt of all settled requests to 0. Returns how many they were.
 fn release(connection: &Connection) -> Result<i64, Fault> {
     let settled = "WHERE settled_ms IS NOT NULL AND in_doubt > 0";
     let credits: i64 =

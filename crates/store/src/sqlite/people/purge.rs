@@ -147,7 +147,7 @@ impl SqliteStore {
         })
     }
 
-    /// Removes what is left of the purged data beside the tables, and says so.
+    /// Empties the log, which still holds purged rows, and lists the backups that may hold them.
     fn clean(&self, mut purged: Purged) -> Result<Purged, Error> {
         purged.cleaned = self.empty_log()?;
         purged.leftovers = backups_of(self.path());

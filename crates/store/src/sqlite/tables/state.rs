@@ -18,7 +18,8 @@ pub(crate) const HIT: u8 = 1;
 pub(crate) const REJECTED: u8 = 2;
 /// In doubt: the outcome of its request is unknown.
 pub(crate) const UNKNOWN: u8 = 3;
-/// Was in doubt, and was or may be sent again. Its credits still count.
+/// Was in doubt, and was or may be sent again. Its credits still count, unless a user has found that they were not
+/// charged.
 pub(crate) const ASKED_AGAIN: u8 = 4;
 /// Was in doubt, and a user decided not to send it again.
 pub(crate) const DROPPED: u8 = 5;

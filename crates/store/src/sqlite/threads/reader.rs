@@ -94,7 +94,10 @@ impl ReaderState {
         ask: impl FnOnce(&Connection, &mut BlockCache, &Tail) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let Self { connection, blocks, tail, .. } = self;
-        // It ends however this function does, so the next question never finds an open transaction.
+        // A transaction ends when it is dropped, but an interrupt can also end that ROLLBACK.
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK")?;
+        }
         let reading = connection.unchecked_transaction()?;
         tail.sync(connection)?;
         let answer = ask(connection, blocks, tail)?;

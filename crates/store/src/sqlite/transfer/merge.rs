@@ -13,7 +13,7 @@
 //! | in flight | anything | nothing: its process will settle it |
 //! | left by a dead owner | any other outcome | journal row and answers are replaced; decisions made here are kept |
 //! | settled in any other way | doubts, or decisions about them | decisions are applied |
-//! | settled, with credits in doubt | the same cost, and fewer credits in doubt | so many are in doubt here |
+//! | settled, with credits in doubt | the same cost, and fewer credits in doubt | the lower number is taken over |
 //! | settled in any other way | nothing in doubt | nothing |
 //!
 //! A page of requests is one transaction here. A merge that ends early can be repeated: what was taken over is
@@ -252,8 +252,8 @@ fn decide(
     Ok(())
 }
 
-/// If two stores agree on what a request cost, the fewer credits are in doubt: where they are fewer, a user has found that
-/// it was not charged.
+/// If both stores have the same known credits for a request, the lower number of credits in doubt counts: it is lower where
+/// a user has found that they were not charged.
 fn lower_doubt(connection: &Connection, request: i64, credits: i64, in_doubt: i64) -> Result<(), Fault> {
     let more: Option<i64> = query::find(
         connection,
