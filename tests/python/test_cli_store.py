@@ -73,7 +73,7 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
 
     doubts = lines(asked(file, "unknown"))
     assert [doubt["value"] for doubt in doubts] == [f"person{nth}@acme.example" for nth in range(50, 60)]
-    assert b"exactbuyer store unknown; then resolve resend, drop or not_charged" in asked(file, "info").stdout
+    assert b"exactbuyer store unknown; then resolve resend, drop or not-charged" in asked(file, "info").stdout
     assert b"10 lookups resolved" in asked(file, "resolve", "resend").stdout
     done = run(*command(file, everybody))
     assert (done.returncode, statuses(output)) == (0, ["found"] * 200)

@@ -81,14 +81,11 @@ def test_the_journal(sandbox: Sandbox, path: Path) -> None:
     assert KEY.encode() not in every_byte(path)
 
 
-@pytest.mark.parametrize("as_frame", [None, False])
-def test_a_summary(sandbox: Sandbox, path: Path, as_frame: bool | None) -> None:
-    if as_frame is None:
-        pytest.importorskip("pandas")
+def test_a_summary(sandbox: Sandbox, path: Path) -> None:
     doubtful(sandbox, path, ["eve@acme.example"])
     with Store(path) as store:
-        summary = store.summary(by=["year", "job"], as_frame=as_frame)
-        total = store.summary(by=[], as_frame=False)
+        rows = store.summary(by=["year", "job"])
+        total = store.summary(by=[])
         with pytest.raises(ConfigError, match=r"by=\['month'\]"):
             store.summary(by="month")
         with pytest.raises(ConfigError, match="time zone"):
@@ -99,7 +96,6 @@ def test_a_summary(sandbox: Sandbox, path: Path, as_frame: bool | None) -> None:
         ):
             with pytest.raises(ConfigError, match=fix):
                 store.summary(by=["year", name])
-    rows = summary if as_frame is False else summary.to_dict("records")
     year = f"{datetime.now(timezone.utc):%Y}"
     spring = {"requests": 1, "lookups": 3, "hits": 2, "credits": 2, "credits_in_doubt": 0}
     other = {"requests": 1, "lookups": 1, "hits": 0, "credits": 0, "credits_in_doubt": 1}

@@ -35,7 +35,7 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
     receipt = result.receipt
     if receipt.unknown:
         resolve = (
-            f"exactbuyer store{_store_option(options)} resolve resend, drop or not_charged; then {again}"
+            f"exactbuyer store{_store_option(options)} resolve resend, drop or not-charged; then {again}"
         )
         rest = (
             f", then {resolve}"

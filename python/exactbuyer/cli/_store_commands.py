@@ -82,17 +82,17 @@ def unknown(asked: Store) -> int:
 
 
 @store.command(short_help="Decide what happens to all lookups in doubt.")
-@click.argument("resolution", type=click.Choice(get_args(Resolution)))
+@click.argument("resolution", type=click.Choice([name.replace("_", "-") for name in get_args(Resolution)]))
 @click.pass_obj
 def resolve(asked: Store, resolution: Any) -> int:
     """Decide what happens to all lookups in doubt. Look at the usage page of the service first.
 
-    resend: the next run sends them again, which may pay twice. drop: they are not sent again. not_charged:
+    resend: the next run sends them again, which may pay twice. drop: they are not sent again. not-charged:
     the usage page shows that none of the credits in doubt (see `info`) was charged; the next run sends them
     again, and these credits no longer count.
     """
     with _checked(asked):
-        return _print_answer(asked.resolve_unknown(resolution))
+        return _print_answer(asked.resolve_unknown(resolution.replace("-", "_")))
 
 
 @store.command()
@@ -108,7 +108,7 @@ def resolve(asked: Store, resolution: Any) -> int:
 def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
     """Print totals of requests, lookups and credits, as JSON Lines."""
     with _checked(asked):
-        rows = asked.summary(by, tz=tz, as_frame=False)
+        rows = asked.summary(by, tz=tz)
         return _print(json_line(row) for row in rows)
 
 

@@ -112,20 +112,18 @@ class Store(StoreFile):
         return entries
 
     def summary(
-        self, by: Iterable[str] = ("month",), *, tz: str | tzinfo | None = None, as_frame: bool | None = None
-    ) -> Any:
-        """Adds up the journal by time and by tags.
+        self, by: Iterable[str] = ("month",), *, tz: str | tzinfo | None = None
+    ) -> list[dict[str, Any]]:
+        """Adds up the journal by time and by tags. `pandas.DataFrame(store.summary())` makes a frame of it.
 
         Args:
             by: `"day"`, `"month"`, `"year"`, or names from the enrichers' `tags`, in the order of the
                 columns.
             tz: The time zone in which days, months and years begin. UTC by default.
-            as_frame: Whether to return a pandas frame. `None`: if pandas is installed.
 
         Returns:
-            A frame or a list of dicts, with one row for each group, in the order of the groups. The columns
-            are the names in `by` (`None` if a request has no such tag), `requests`, `lookups`, `hits`,
-            `credits` and `credits_in_doubt`.
+            One dict for each group, in the order of the groups. The keys are the names in `by` (`None` if a
+            request has no such tag), `requests`, `lookups`, `hits`, `credits` and `credits_in_doubt`.
 
         Raises:
             ConfigError: The time zone does not exist; or `by` is not a list of names, or has a name that is
@@ -145,16 +143,7 @@ class Store(StoreFile):
             group = row.pop("group")
             rows.append({**dict(zip(names, group, strict=True)), **row})
         check_parts(names, rows)
-        if as_frame is False:
-            return rows
-        try:
-            import pandas as pd
-        except ImportError:
-            if as_frame:
-                raise
-            return rows
-        counts = ["requests", "lookups", "hits", "credits", "credits_in_doubt"]
-        return pd.DataFrame(rows, columns=[*names, *counts])
+        return rows
 
     def reconcile(self, month: str, invoiced: int, *, tz: str | tzinfo | None = None) -> Reconciliation:
         """Compares what the journal has for a month with the invoice of the service.
