@@ -61,10 +61,10 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         required_fields: A match counts, and costs, only if it has all of these: `email`, `work_email`,
             `personal_email`, `phone`, `social_profile`. Empty by default: every match counts.
         store: The file that keeps the answers and what they cost, so that nothing is paid for twice. It is
-            opened at the first call. `"auto"`: `.exactbuyer/<host>.db` in the working directory, or
-            elsewhere, with a warning, if that disk cannot be relied on; no store for addresses of this
-            machine, whose people are invented. A path: that file. `None`: no store, with a warning above
-            1,000 lookups.
+            opened at the first call. `"auto"`: what the environment variable `EXACTBUYER_STORE` names, or
+            `.exactbuyer/<host>.db` in the working directory, or elsewhere, with a warning, if that disk
+            cannot be relied on; no store for addresses of this machine, whose people are invented. A path:
+            that file. `None`: no store, with a warning above 1,000 lookups.
         max_credits: The most credits that may be spent, from 0; every doubt counts as spent. With a store,
             the limit covers all that was ever spent through this store; without one, what this enricher
             spends in this process. A `Budget` sets another period. `None`: no limit.

@@ -31,6 +31,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _no_key_of_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXACTBUYER_API_KEY", KEY)
     monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
+    monkeypatch.delenv("EXACTBUYER_STORE", raising=False)
 
 
 def _made_in(folder: Path) -> dict[Path, int]:

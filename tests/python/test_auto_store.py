@@ -13,7 +13,7 @@ import pytest
 from cli_runs import COMMAND, environment
 
 import exactbuyer.settings._auto_store as auto
-from exactbuyer import BulkEnricher, StoreError, StoreWarning, _core
+from exactbuyer import BulkEnricher, ConfigError, StoreError, StoreWarning, _core
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -187,3 +187,17 @@ def test_the_command_line_finds_the_same_store(home: Path) -> None:
     assert str(placed()) in done.stderr.decode()
     assert done.stderr.decode().startswith("exactbuyer: warning: a store in the working directory would lie")
     assert "set --store to a path on a local disk" in done.stderr.decode()
+
+
+def test_the_environment_names_the_store_that_auto_means(
+    home: Path, monkeypatch: pytest.MonkeyPatch, everybody: Sandbox
+) -> None:
+    monkeypatch.setenv("EXACTBUYER_STORE", str(home / "volume" / "people.db"))
+    assert BulkEnricher("key").settings.store == str(home / "volume" / "people.db")
+    assert BulkEnricher("key", store=home / "own.db").settings.store == str(home / "own.db")
+    assert BulkEnricher("key", store=None).settings.store is None
+    assert BulkEnricher("key", base_url=everybody.url).settings.store is None, "invented people are not kept"
+    monkeypatch.setenv("EXACTBUYER_STORE", "postgresql://me:hush@host/db")
+    with pytest.raises(ConfigError, match=r"^EXACTBUYER_STORE must be the path of a file") as refused:
+        BulkEnricher("key")
+    assert "hush" not in str(refused.value)

@@ -29,15 +29,15 @@ from .exit_codes import CommandError, ExitCode, FileError, UsageError
     "--store",
     "path",
     metavar="FILE",
-    help="The store. By default, the one of the working directory for the real service.",
+    help="The store. By default, the one that `enrich` uses for the real service.",
 )
 @click.option("--default-region", metavar="CC", help="The country of phone numbers without a country code.")
 @click.pass_context
 def store(context: click.Context, path: str | None, default_region: str | None) -> None:
     """Show what was bought, what is in doubt and what it cost; delete people.
 
-    `enrich` keeps its answers in the store: a file in .exactbuyer/ of the working directory (or where a
-    warning said), or the FILE passed with --store.
+    `enrich` keeps its answers in the store: the FILE passed with --store, else what EXACTBUYER_STORE names,
+    else a file in .exactbuyer/ of the working directory (or where a warning said).
     """
     # Of an enricher that is told nothing: where its answers would go.
     with Console().showing_log():

@@ -1,4 +1,4 @@
-"""Where `store="auto"` puts a store.
+"""Where `store="auto"` puts a store if the environment does not name one.
 
 That is the working directory or, if its disk cannot be relied on, the user's folder for state. It is never a
 folder for temporary files: a job's own is deleted when the job ends, with what was paid for. The core judges
@@ -15,6 +15,9 @@ from pathlib import Path
 from exactbuyer._core import disk_trouble
 from exactbuyer.report._warnings import warn_of_store
 from exactbuyer.report.message import Message, Term
+
+STORE_VARIABLE = "EXACTBUYER_STORE"
+"""Names the store that `"auto"` means, for containers and jobs whose working directory is not kept."""
 
 FOLDER = ".exactbuyer"
 """Where stores lie that were given no path."""

@@ -19,7 +19,7 @@ from exactbuyer._core import service_of
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
-from ._auto_store import auto_path
+from ._auto_store import STORE_VARIABLE, auto_path
 from ._checks import check_text, is_torn, whole_number
 from ._paths import check_path, is_address, refuse_address
 from .budget import Budget, check_credits
@@ -131,14 +131,17 @@ def store_path(value: object, base_url: str) -> str | None:
     """The path of the store; `None` if there is no store."""
     if value is None:
         return None
+    name = "store"
     if isinstance(value, str) and value == "auto":
         service = service_of(base_url)
         if service == LOOPBACK:
             return None
-        return auto_path(service)
+        name, value = STORE_VARIABLE, os.environ.get(STORE_VARIABLE)
+        if not value:
+            return auto_path(service)
     if is_address(value):
-        raise refuse_address("store")
-    refusal = wrong("store", f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
+        raise refuse_address(name)
+    refusal = wrong(name, f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
     try:
         path = cast("object", os.fspath(cast("Any", value)))
     except TypeError:
@@ -147,7 +150,7 @@ def store_path(value: object, base_url: str) -> str | None:
         raise refusal
     if not path.strip():
         raise wrong("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
-    check_path("store", path)
+    check_path(name, path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 
 
