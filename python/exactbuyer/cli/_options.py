@@ -169,8 +169,8 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
             metavar="FILE",
             shell_complete=files,
             help="The file that keeps answers and lookups in doubt, or the word none to keep nothing. By "
-            "default, what EXACTBUYER_STORE names, or a file in .exactbuyer/ of the working directory; none for "
-            "the sandbox.",
+            "default, what EXACTBUYER_STORE names, or a file in .exactbuyer/ of the working directory; none "
+            "for the sandbox.",
         ),
         click.option("--refresh", is_flag=True, help="Look up again, and pay again for, what the store has."),
         click.option("--store-only", is_flag=True, help="Send nothing: use only what the store has."),
