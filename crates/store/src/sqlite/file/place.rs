@@ -135,8 +135,8 @@ pub(super) fn refuse_second_name(path: &Path, known: &FileStatus) -> Result<(), 
 #[must_use]
 pub fn service_of(host: &str) -> String {
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    // Names below `localhost` are this machine's too (RFC 6761). The transport does not treat them as this machine: it would have to
-    // ask a resolver, which may lead elsewhere, so it sends no key to them in clear text.
+    // Names below `localhost` are this machine's too (RFC 6761). The transport does not treat them as this machine: it
+    // would have to ask a resolver, which may lead elsewhere, so it sends no key to them in clear text.
     let loopback = bare == "localhost"
         || bare.ends_with(".localhost")
         || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
