@@ -130,7 +130,7 @@ def run(engine_name: str, rows: int, options: argparse.Namespace, folder: Path) 
             child = [sys.executable, __file__, "--child", engine_name, "--url", url, "--folder", str(folder)]
             child += ["--rows", str(rows), *(["--whole-contacts"] if options.whole_contacts else [])]
             child += ["--once"] if options.once else []
-            child += limit[:2]
+            child += ["--requests-per-minute", str(options.requests_per_minute)]
             told = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True)
         finally:
             vendor.terminate()

@@ -180,6 +180,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
         (["--by", "mail", "--delimiter", ";;"], "--delimiter must be one character"),
         (["--by", "mail", "--from", "jsonl", "--delimiter", ";"], "--delimiter is for CSV"),
         (["--by", "mail", "--column", "=title"], "--column must be a name"),
+        (["--by", "mail", "--column", "title", "--column", "title=id"], "--column names 'title' twice"),
         (["--by", "mail", "--grace", "-1"], "--grace must be a number of seconds from 0 to"),
         (["--by", "mail", "--timeout", "nan"], "--timeout must be a number of seconds"),
         (["--by", "mail", "--chunk-size", "2000"], "--chunk-size must be a whole number"),

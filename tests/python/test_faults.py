@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -234,6 +235,9 @@ def test_one_request_has_it_and_the_others_do_not_notice(fault: Fault, answers: 
             expect_answer(row, answer, ADDED.get(fault) if at == touched else None)
 
     assert type(error) is (outcome.error or type(None))
+    assert receipt.stopped_error == (type(error).__name__ if outcome.stops else None)
+    with pytest.raises(outcome.error) if outcome.error is not None else nullcontext():
+        receipt.raise_for_incomplete()
     assert {problem.row for problem in results.problems} == open_rows
     assert all(outcome.reason in problem.reason for problem in results.problems)
     assert all("acme.example" not in problem.reason for problem in results.problems)

@@ -11,18 +11,19 @@ from typing import Any, get_args
 
 import pytest
 
-from exactbuyer import BulkEnricher, Receipt, _core
+from exactbuyer import BulkEnricher, ConfigError, Receipt, _core
 from exactbuyer._core import Engine, Rows
 from exactbuyer.cli import _app
-from exactbuyer.cli._words import SETTINGS
+from exactbuyer.cli._words import SETTINGS, WORDS
 from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS, MEANINGS, ExitCode
 from exactbuyer.field_types import FieldType, RequiredField
+from exactbuyer.report.message import PYTHON
 from exactbuyer.report.progress import LimitedBy
 from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
 from exactbuyer.settings._secret import Hidden
-from exactbuyer.store import Resolution
+from exactbuyer.store import Resolution, Store
 from exactbuyer.store.records import RequestOutcome
 
 LISTS = _core._lists()  # pyright: ignore[reportPrivateUsage]
@@ -115,6 +116,17 @@ def test_the_command_line_has_an_option_for_every_setting(command: str) -> None:
 def test_every_error_has_an_exit_code() -> None:
     assert not _OF_KINDS.keys() & _OF_ROWS
     assert _OF_KINDS.keys() | _OF_ROWS == set(LISTS["ErrorKind"])
+
+
+@pytest.mark.parametrize("name", LISTS["Resolution"])
+def test_every_resolution_is_named_where_doubts_are_resolved(name: str, tmp_path: Path) -> None:
+    for advice in ("resolve_doubts", "unknown_and_resolve"):
+        assert name in PYTHON[advice]
+        assert name.replace("_", "-") in WORDS[advice]
+    for method in (Store.resolve_unknown, BulkEnricher.resolve_unknown):
+        assert f'"{name}"`: ' in inspect.getdoc(method)  # type: ignore[operator]
+    with Store(tmp_path / "people.db") as store, pytest.raises(ConfigError, match=f"'{name}' "):
+        store.resolve_unknown("forget")  # type: ignore[arg-type]
 
 
 def test_every_exit_code_is_in_the_help_and_in_the_documentation() -> None:

@@ -108,6 +108,16 @@ def test_results_that_were_pickled_still_know_their_sources(enricher: BulkEnrich
     assert copied.to_arrow().equals(results.to_arrow())
 
 
+def test_half_a_surrogate_pair_in_a_value_becomes_a_replacement_character(enricher: BulkEnricher) -> None:
+    results = enricher.enrich(["ana\udcfc@acme.example", "Zoë 😀"], on_error="record", progress=False)
+    for values in (
+        results.to_pandas()["value"].to_list(),
+        results.to_polars()["value"].to_list(),
+        results.to_arrow()["value"].to_pylist(),
+    ):
+        assert values == ["ana\ufffd@acme.example", "Zoë 😀"]
+
+
 def test_what_was_changed_or_is_a_table_is_refused(enricher: BulkEnricher) -> None:
     results = results_of(enricher)
     del results[2]

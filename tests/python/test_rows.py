@@ -270,6 +270,13 @@ def test_one_row_is_not_rows() -> None:
             Rows(one)
 
 
+def test_a_single_value_of_numpy_is_not_rows() -> None:
+    np = pytest.importorskip("numpy")
+    for one in [np.array(EMAIL), np.str_(EMAIL), np.float64(7_734_749_362)]:
+        with pytest.raises(TypeError, match=r"^rows is .*wrap it in a list"):
+            Rows(one)
+
+
 def test_a_frame_is_not_rows() -> None:
     pd, pl, pa = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
     columns = {"email": [EMAIL], "phone": [PHONE]}

@@ -19,9 +19,12 @@ from store_runs import asked, emails, enricher
 
 from exactbuyer import (
     Budget,
+    BudgetExceededError,
     ConfigError,
     IncompleteWarning,
     InvalidIdentifierError,
+    Progress,
+    Receipt,
     StoreError,
     UnknownOutcomeError,
 )
@@ -195,8 +198,10 @@ def test_a_purge_leaves_no_byte(sandbox: Sandbox, path: Path) -> None:
             assert text.encode() not in stored, text
         store.close()
     assert store.find("ana@acme.example") == []
-    results = people.enrich(["ana@acme.example", "bob@acme.example"])
+    shown: list[Progress] = []
+    results = people.enrich(["ana@acme.example", "bob@acme.example"], progress=shown.append)
     assert [row["status"] for row in results] == ["not_sent", "found"]
+    assert (shown[-1].done, shown[-1].open_rows) == (2, 0)
     # Whoever was purged is not open: no job fails because of them.
     results.receipt.raise_for_incomplete()
     assert (results.receipt.open_rows, results.receipt.barred) == (0, 1)
@@ -354,5 +359,9 @@ def test_over_what_a_budget_counts(sandbox: Sandbox, tmp_path: Path, per: Any, p
         else:
             ends = "" if per == "store" else f" a {per};.* or wait for the next {per}, and ask"
             with pytest.warns(IncompleteWarning, match=rf"max_credits reached \(4 credits{ends}"):
-                people.enrich(rows, on_error="record")
+                receipt = people.enrich(rows, on_error="record").receipt
+            assert receipt.to_dict()["stopped_error"] == "BudgetExceededError"
+            assert (Receipt() + receipt).stopped_error == (receipt + Receipt(rows=1)).stopped_error
+            with pytest.raises(BudgetExceededError):
+                receipt.raise_for_incomplete()
     assert sandbox.ledger.credits == paid

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exactbuyer.report.wording import count
 
+from ._words import RESOLVE
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
 def _after_the_end(result: RunResult, options: CommandOptions, output: str, again: str) -> str:
     receipt = result.receipt
     if receipt.unknown:
-        resolve = (
-            f"exactbuyer store{_store_option(options)} resolve resend, drop or not-charged; then {again}"
-        )
+        resolve = f"exactbuyer store{_store_option(options)} {RESOLVE}; then {again}"
         rest = (
             f", then {resolve}"
             if receipt.in_store

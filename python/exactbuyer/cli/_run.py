@@ -342,7 +342,7 @@ def _concluded(
         is_whole=ended.is_whole,
         costs=spec.costs,
         is_stored=stream.is_stored,
-        unstored=stream.unstored if receipt.in_store else 0,
+        unstored=stream.unstored,
         message=ended.message,
     )
     if not done.is_lost:

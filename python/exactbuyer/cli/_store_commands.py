@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, get_args
+from typing import Any
 
 import click
 
@@ -15,12 +15,12 @@ from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import StoreError
 from exactbuyer.field_types import FIELD_TYPES
 from exactbuyer.report.wording import count
-from exactbuyer.store import Info, Resolution, Store
+from exactbuyer.store import Info, Store
 from exactbuyer.store import migrate as migrate_file
 
 from ._console import Console, json_line, print_data, print_message
 from ._options import days
-from ._words import WORDS
+from ._words import RESOLUTIONS, WORDS
 from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 
@@ -82,7 +82,7 @@ def unknown(asked: Store) -> int:
 
 
 @store.command(short_help="Decide what happens to all lookups in doubt.")
-@click.argument("resolution", type=click.Choice([name.replace("_", "-") for name in get_args(Resolution)]))
+@click.argument("resolution", type=click.Choice(RESOLUTIONS))
 @click.pass_obj
 def resolve(asked: Store, resolution: Any) -> int:
     """Decide what happens to all lookups in doubt. Look at the usage page of the service first.

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
 
 from exactbuyer.report.message import said
 from exactbuyer.settings import DEFINITIONS
+from exactbuyer.store import Resolution
 
 SETTINGS = (
     *(name for name, definition in DEFINITIONS.items() if definition.option is not None),
@@ -21,6 +23,12 @@ _NAMED_ALIKE = (
     *("base_url", "by", "max_age", "max_credits", "miss_max_age", "older_than", "prefix", "refresh", "split"),
     *("store", "store_only", "tz"),
 )
+
+RESOLUTIONS = tuple(name.replace("_", "-") for name in get_args(Resolution))
+"""What can be decided about lookups in doubt."""
+
+RESOLVE = f"resolve {', '.join(RESOLUTIONS[:-1])} or {RESOLUTIONS[-1]}"
+"""The command that decides, and what it takes."""
 
 WORDS: Mapping[str, str] = {
     **{name: f"--{name.replace('_', '-')}" for name in _NAMED_ALIKE},
@@ -43,12 +51,12 @@ WORDS: Mapping[str, str] = {
     "or_arrow_type": "",
     "plan_problems": "",
     "price_example": "--credit-price 0.05 EUR",
-    "resolve_doubts": "exactbuyer store resolve resend, drop or not-charged",
+    "resolve_doubts": f"exactbuyer store {RESOLVE}",
     "seconds": "a number of seconds",
     "see_reasons": "see the column of reasons",
     "separate_values": "pass their separator, as in --split ';'",
     "separators": "a separator such as ';', or that of one column, as in 'emails=;'",
-    "unknown_and_resolve": "exactbuyer store unknown; then resolve resend, drop or not-charged",
+    "unknown_and_resolve": f"exactbuyer store unknown; then {RESOLVE}",
     "use_no_store": "pass --store none to keep nothing",
     "use_store": "pass --store FILE",
 }

@@ -159,8 +159,11 @@ class Plan:
         lines: list[tuple[str, str, str]] = []
         lines += [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
-        also = ("; with ", Term("store_only"), ", also those that the store does not have")
-        why = Message("in doubt since an earlier run, purged or dropped", *also)
+        why = Message(
+            "in doubt since an earlier run, purged or dropped; with ",
+            Term("store_only"),
+            ", also those that the store does not have",
+        )
         lines += [("not sent", f"{self.open_rows:,}", why)] if self.open_rows else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
         lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from exactbuyer import exceptions
-from exactbuyer.exceptions import ExactBuyerError, UnknownOutcomeError
 
+from .message import PYTHON
 from .wording import count, duration, html_table, money, text_table, utc_text, with_times
 
 
@@ -212,9 +212,8 @@ class Receipt:
         """
         if not self.open_rows:
             return
-        kind: type[ExactBuyerError] = getattr(exceptions, self.stopped_error or "ExactBuyerError")
-        if self.unknown:
-            kind = UnknownOutcomeError
+        name = "UnknownOutcomeError" if self.unknown else self.stopped_error or "ExactBuyerError"
+        kind: type[exceptions.ExactBuyerError] = getattr(exceptions, name)
         parts = [f"{self.unknown:,} unknown"] if self.unknown else []
         parts += [f"{self._unsent:,} not sent"] if self._unsent else []
         parts += [f"{self.under_way:,} under way"] if self.under_way else []
@@ -348,7 +347,7 @@ class Receipt:
     def _resolve(self) -> str:
         first = "check the service's usage page"
         if self.in_store:
-            return f'{first}, then enricher.resolve_unknown("resend"), ("drop") or ("not_charged")'
+            return f"{first}, then {PYTHON['resolve_doubts']}"
         return f"{first}: asking again for the rows that are unknown may pay for them twice"
 
     def _charged(self) -> str:
