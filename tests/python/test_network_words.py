@@ -5,10 +5,11 @@ The proxies here are scripts of a few lines. The sandbox's ledger says what has 
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -221,3 +222,33 @@ def test_the_command_line_names_its_own_options(everybody: Sandbox, tmp_path: Pa
     assert "no program listens at the address of the service" in done.stderr.decode()
     assert "check --base-url, its port included" in done.stderr.decode()
     assert everybody.ledger.requests == []
+
+
+@contextmanager
+def no_further_file() -> Iterator[None]:
+    """This process can open no file and no connection."""
+    resource = pytest.importorskip("resource", reason="it is about limits of Unix")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull, "rb") as newest:
+        # The numbers of files that are open may have gaps.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, limits[1]))
+        held: list[int] = []
+        try:
+            with suppress(OSError):
+                while True:
+                    held.append(os.dup(newest.fileno()))
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            for number in held:
+                os.close(number)
+
+
+def test_too_many_open_files_are_not_taken_for_a_network_problem(exactbuyer_sandbox: Sandbox) -> None:
+    with BulkEnricher(KEY, base_url=exactbuyer_sandbox.url, store=None, max_retries=0) as enricher:
+        assert enricher.enrich(ROWS[:1], progress=False).receipt.sent == 1
+        with no_further_file(), pytest.raises(TransportError) as caught:
+            enricher.enrich(ROWS[1:], progress=False)
+        assert "too many files and connections open" in str(caught.value)
+        assert "lower max_concurrency" in str(caught.value)
+        assert enricher.enrich(ROWS[1:], progress=False).receipt.sent == len(ROWS) - 1

@@ -24,6 +24,8 @@ crate::listed! {
         DefaultRegion = "default_region",
         /// The limit on credits.
         MaxCredits = "max_credits",
+        /// The limit on requests under way.
+        MaxConcurrency = "max_concurrency",
         /// The limit on unknown lookups.
         MaxInDoubt = "max_in_doubt",
         /// The proxy.

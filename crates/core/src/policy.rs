@@ -233,6 +233,7 @@ mod tests {
             NotSent::Dns,
             NotSent::Refused,
             NotSent::TimedOut,
+            NotSent::TooManyFiles,
             NotSent::Connect,
             NotSent::Tls(TlsFailure::UnknownIssuer),
             by(ProxyFailure::Refused),

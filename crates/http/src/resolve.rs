@@ -3,7 +3,8 @@
 //!
 //! The answer is not cached here: each request opens its own connection, and asks again.
 
-use std::fmt;
+use std::error::Error;
+use std::{fmt, io};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -17,7 +18,7 @@ impl Resolve for SystemResolver {
         Box::pin(async move {
             match tokio::net::lookup_host((name.as_str(), 0)).await {
                 Ok(addresses) => Ok(Box::new(addresses.collect::<Vec<_>>().into_iter()) as Addrs),
-                Err(_) => Err(Unresolved.into()),
+                Err(error) => Err(Unresolved(error).into()),
             }
         })
     }
@@ -27,7 +28,7 @@ impl Resolve for SystemResolver {
 ///
 /// Nothing was sent: the caller reports it as a failed name of the service, or of the proxy.
 #[derive(Debug)]
-pub(super) struct Unresolved;
+pub(super) struct Unresolved(io::Error);
 
 impl fmt::Display for Unresolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,4 +36,8 @@ impl fmt::Display for Unresolved {
     }
 }
 
-impl std::error::Error for Unresolved {}
+impl Error for Unresolved {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}

@@ -27,6 +27,9 @@ type SocksError = <SocksV5<HttpConnector> as Service<hyper::Uri>>::Error;
 /// The chain of errors is searched from the outside to the inside, because a library may wrap the cause several
 /// times.
 pub(super) fn not_sent(error: &reqwest::Error, route: Route) -> NotSent {
+    if causes(error).filter_map(<dyn StdError>::downcast_ref).any(is_too_many_files) {
+        return NotSent::TooManyFiles;
+    }
     let Some(via) = route.via else { return connection(error, route.tls) };
     let tunnel = find::<TunnelError>(error);
     let socks = find::<SocksError>(error);
@@ -92,7 +95,7 @@ const fn at_proxy(failure: NotSent) -> ProxyFailure {
         NotSent::Dns => ProxyFailure::Dns,
         NotSent::Refused => ProxyFailure::Refused,
         NotSent::TimedOut => ProxyFailure::TimedOut,
-        NotSent::Connect => ProxyFailure::Connect,
+        NotSent::TooManyFiles | NotSent::Connect => ProxyFailure::Connect,
         NotSent::Tls(tls) => ProxyFailure::Tls(tls),
         NotSent::Proxy(failure, _) => failure,
     }
@@ -154,6 +157,12 @@ pub(super) fn cut(error: &reqwest::Error) -> Cut {
 /// The kind of an [`io::Error`], or `None` for another error.
 fn io_kind(cause: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     cause.downcast_ref::<io::Error>().map(io::Error::kind)
+}
+
+/// Whether this process (`EMFILE`) or the system (`ENFILE`) can open no further file or connection.
+fn is_too_many_files(error: &io::Error) -> bool {
+    const NUMBERS: &[i32] = if cfg!(windows) { &[10024] } else { &[23, 24] };
+    error.raw_os_error().is_some_and(|number| NUMBERS.contains(&number))
 }
 
 /// The first error of type `T` in the chain.

@@ -21,6 +21,8 @@ pub enum NotSent {
     Refused,
     /// There was no connection to the service within the time limit.
     TimedOut,
+    /// This process, or this machine, may open no further connection or file.
+    TooManyFiles,
     /// The connection to the service failed in another way.
     Connect,
     /// TLS with the service failed.
@@ -116,6 +118,11 @@ impl NotSent {
                 "the service could not be reached in time: check the network and {}; {}",
                 Setting::BaseUrl,
                 no_proxy()
+            ),
+            Self::TooManyFiles => message!(
+                "no connection could be opened, because this process has too many files and connections open: \
+                 close some, raise the limit (ulimit -n), or lower {}",
+                Setting::MaxConcurrency
             ),
             Self::Connect => {
                 message!(
