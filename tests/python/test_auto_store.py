@@ -197,6 +197,12 @@ def test_the_environment_names_the_store_that_auto_means(
     assert BulkEnricher("key", store=home / "own.db").settings.store == str(home / "own.db")
     assert BulkEnricher("key", store=None).settings.store is None
     assert BulkEnricher("key", base_url=everybody.url).settings.store is None, "invented people are not kept"
+    monkeypatch.setenv("EXACTBUYER_STORE", "none")
+    assert BulkEnricher("key").settings.store is None
+    assert BulkEnricher("key", store="none").settings.store == str(Path("none").absolute())
+    monkeypatch.setenv("EXACTBUYER_STORE", " ")
+    with pytest.raises(ConfigError, match=r"^EXACTBUYER_STORE must be .* got an empty text"):
+        BulkEnricher("key")
     monkeypatch.setenv("EXACTBUYER_STORE", "postgresql://me:hush@host/db")
     with pytest.raises(ConfigError, match=r"^EXACTBUYER_STORE must be the path of a file") as refused:
         BulkEnricher("key")

@@ -21,6 +21,7 @@ from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FIELD_TYPES, FieldType
 from exactbuyer.report.message import Message, Term
 from exactbuyer.settings import BASE_URL, Budget
+from exactbuyer.settings._auto_store import NO_STORE
 from exactbuyer.settings._paths import is_address, refuse_address
 from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 
@@ -153,7 +154,7 @@ class CommandOptions:
     def _store_settings(self) -> dict[str, Any]:
         settings_of_store: dict[str, Any] = {}
         if self["store"] is not None:
-            settings_of_store["store"] = None if self["store"] == "none" else _place_of_store(self["store"])
+            settings_of_store["store"] = None if self["store"] == NO_STORE else _place_of_store(self["store"])
         for name in ("max_age", "miss_max_age"):
             days = self[f"{name}_days"]
             if days is not None:

@@ -19,6 +19,9 @@ from exactbuyer.report.message import Message, Term
 STORE_VARIABLE = "EXACTBUYER_STORE"
 """Names the store that `"auto"` means, for containers and jobs whose working directory is not kept."""
 
+NO_STORE = "none"
+"""The value of this variable, and of the option --store, that means no store."""
+
 FOLDER = ".exactbuyer"
 """Where stores lie that were given no path."""
 

@@ -19,7 +19,7 @@ from exactbuyer._core import service_of
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
-from ._auto_store import STORE_VARIABLE, auto_path
+from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path
 from ._checks import check_text, is_torn, whole_number
 from ._paths import check_path, is_address, refuse_address
 from .budget import Budget, check_credits
@@ -139,6 +139,8 @@ def store_path(value: object, base_url: str) -> str | None:
         name, value = STORE_VARIABLE, os.environ.get(STORE_VARIABLE)
         if not value:
             return auto_path(service)
+        if value == NO_STORE:
+            return None
     if is_address(value):
         raise refuse_address(name)
     refusal = wrong(name, f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
@@ -149,7 +151,7 @@ def store_path(value: object, base_url: str) -> str | None:
     if not isinstance(path, str):
         raise refusal
     if not path.strip():
-        raise wrong("store", "must be 'auto', a path, or None to keep nothing; got an empty text")
+        raise wrong(name, "must be 'auto', a path, or None to keep nothing; got an empty text")
     check_path(name, path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
 

@@ -17,7 +17,7 @@ from exactbuyer.cli.exit_codes import MEANINGS
 
 _ENVIRONMENT = {
     "EXACTBUYER_API_KEY": "The API key, unless --key-file is given.",
-    "EXACTBUYER_STORE": "The file of the store, unless --store is given.",
+    "EXACTBUYER_STORE": "The file of the store, or none, unless --store is given.",
     "EXACTBUYER_OFFLINE": "Any value but 0: no request leaves this machine.",
     "EXACTBUYER_LOG": "What is logged to standard error: off, info or debug.",
     "EXACTBUYER_DEBUG": "Any value: whole tracebacks and the log. They may contain values of the file.",
