@@ -388,6 +388,9 @@ class Run:
     def receipt(self) -> dict[str, Any]:
         """The counts so far, under the names of `exactbuyer.Receipt`, and `withheld`."""
 
+    def log(self) -> list[tuple[str, int, float, str]]:
+        """What has happened to requests since the last call: what, lookups, seconds to wait, and why."""
+
     def problems(self) -> list[tuple[int, str, str]]:
         """Row, status and reason of each row handed out that is open, invalid or rejected, by row."""
 

@@ -1,4 +1,4 @@
-"""The awaitable calls `enrich_async`, `stream_async` and `recover_async`.
+"""The awaitable calls `enrich_async`, `stream_async`, `recover_async` and `aclose`.
 
 Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
 """
@@ -21,6 +21,10 @@ from .report.progress import ProgressOption, Watch
 from .results import Results
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
     from ._calls.session import Session
     from ._core import Rows
     from .field_types import FieldType, RequiredField
@@ -152,6 +156,30 @@ class AwaitableCalls:
             waiter.close()
             raise
         return results
+
+    async def aclose(self) -> None:
+        """The awaitable version of `close`: the loop stays free while requests in flight get their `grace`.
+
+        The end of an `async with` block calls it.
+
+        Example:
+            >>> import asyncio
+            >>> from exactbuyer import BulkEnricher
+            >>> async def main():
+            ...     async with BulkEnricher.sandbox() as enricher:
+            ...         return await enricher.enrich_async(["ana@acme.example", None])
+            >>> len(asyncio.run(main()))
+            2
+        """
+        await asyncio.to_thread(self._session.close, self._session.settings.grace)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
     async def _read_in_parts(self, rows: Iterable[object], options: CallOptions) -> list[Rows]:
         """Reads all rows, letting the loop run in between."""

@@ -88,7 +88,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             are paid for already.
         default_region: The country of phone numbers without a country code, as in `"US"` (ISO 3166). `"+"`:
             all numbers have a country code, and only the plus is missing. `None`: such numbers are invalid.
-        max_age: Maximum age of a contact from the store, in seconds or as a `timedelta`. An older one is
+        max_age: Maximum age of a contact from the store, as in `timedelta(days=30)`. An older one is
             **paid for again**. `None`: no maximum.
         miss_max_age: Maximum age of a `not_found` from the store, likewise. A week by default: asking again
             costs nothing unless somebody is found. `None`: no maximum.
@@ -139,8 +139,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         connect_timeout: Duration = 10.0,
         grace: Duration = 30.0,
         default_region: str | None = None,
-        max_age: Duration | None = None,
-        miss_max_age: Duration | None = timedelta(days=7),
+        max_age: timedelta | None = None,
+        miss_max_age: timedelta | None = timedelta(days=7),
         na_values: Iterable[str] = (),
         body: Body = "form",
         base_url: str = BASE_URL,
@@ -189,8 +189,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         connect_timeout: Duration = 10.0,
         grace: Duration = 30.0,
         default_region: str | None = None,
-        max_age: Duration | None = None,
-        miss_max_age: Duration | None = timedelta(days=7),
+        max_age: timedelta | None = None,
+        miss_max_age: timedelta | None = timedelta(days=7),
         na_values: Iterable[str] = (),
         body: Body = "form",
         proxy: str | None = None,

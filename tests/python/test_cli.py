@@ -158,7 +158,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--by", "nothing"], "--by names a column that the table does not have; it has 'mail', 'status'"),
+        (["--by", "nothing"], "the table has no column 'nothing' named in --by; it has 'mail', 'status'"),
         (["--by", "mail", "--by", "mail"], "twice"),
         (
             ["--by", "email=mail"],

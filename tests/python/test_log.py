@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exactbuyer import BulkEnricher
+from exactbuyer import BulkEnricher, UnknownOutcomeError
 from exactbuyer._calls import call
 from exactbuyer.cli._console import Console
 from exactbuyer.exceptions import ConfigError
@@ -21,6 +21,8 @@ from exactbuyer.report.progress import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from exactbuyer.sandbox import Fault
 
 ROWS = ["ana.almeida@acme.example", "bo.berg@acme.example"]
 
@@ -97,6 +99,41 @@ def test_the_log_goes_to_stderr_if_it_is_asked_for(
     # A second call does not write everything twice.
     run()
     assert len(capsys.readouterr().err.splitlines()) == lines
+
+
+@pytest.mark.parametrize(
+    ("fault", "retry_after", "line"),
+    [
+        (
+            "status_503",
+            1,
+            "INFO enrich: a request for 2 lookups was not charged, and is sent again in 1.0 s: {}",
+        ),
+        (
+            "status_422",
+            None,
+            "INFO enrich: a request for 2 lookups was not charged, and is sent again in halves: {}",
+        ),
+        ("status_429", 1, "WARNING enrich: no request is sent for 1.0 s: {}"),
+        ("status_500", None, "WARNING enrich: a request for 2 lookups may have been charged: {}"),
+    ],
+)
+def test_the_log_says_what_happens_to_requests(
+    fault: Fault,
+    retry_after: int | None,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(log.VARIABLE, "info")
+    with BulkEnricher.sandbox(match_rate=1) as enricher:
+        assert enricher.sandbox_server is not None
+        enricher.sandbox_server.fail(fault, request=1, retry_after=retry_after)
+        with suppress(UnknownOutcomeError):
+            enricher.enrich(ROWS)
+    written = capsys.readouterr().err
+    assert line.format(f"the service answered {fault[-3:]}") in written
+    assert written.count("the service answered") == 1
 
 
 def test_the_log_names_nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from keys import KEY
 
-from exactbuyer import AsyncStream, BulkEnricher, ExactBuyerError, IncompleteWarning
+from exactbuyer import AsyncStream, BulkEnricher, ExactBuyerError, IncompleteWarning, Results
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -241,3 +241,22 @@ with Sandbox(match_rate=1.0, latency=0.2) as sandbox:
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=50, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "1 1\n", "")
+
+
+def test_the_end_of_an_async_block_waits_without_the_loop(slow: Sandbox) -> None:
+    async def main() -> tuple[int, Results]:
+        turns = 0
+        async with BulkEnricher(KEY, base_url=slow.url) as enricher:
+            task = asyncio.ensure_future(enricher.enrich_async(ROWS))
+            while not slow.ledger.requests:  # noqa: ASYNC110 - the ledger has no event
+                await asyncio.sleep(0.01)
+            task.cancel()
+            closing = asyncio.ensure_future(enricher.aclose())
+            while not closing.done():
+                await asyncio.sleep(0.01)
+                turns += 1
+        return turns, await enricher.recover_async()
+
+    turns, results = asyncio.run(main())
+    assert turns > 1
+    assert {result["status"] for result in results} == {"found"}

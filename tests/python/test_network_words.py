@@ -10,6 +10,7 @@ import socket
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from exactbuyer.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from exactbuyer.sandbox import Sandbox
 
@@ -229,7 +229,7 @@ def no_further_file() -> Iterator[None]:
     """This process can open no file and no connection."""
     resource = pytest.importorskip("resource", reason="it is about limits of Unix")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with open(os.devnull, "rb") as newest:
+    with Path(os.devnull).open("rb") as newest:
         # The numbers of files that are open may have gaps.
         resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, limits[1]))
         held: list[int] = []

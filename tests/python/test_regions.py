@@ -191,12 +191,12 @@ def test_two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        ("contry", "region names a column that the table does not have: did you mean 'country'?"),
+        ("contry", "the table has no column 'contry' named in region: did you mean 'country'?"),
         ("DE", "If all rows have the same region, set default_region"),
         (["country"], "region must be the name of one column"),
         (FRAME.column("country"), "region must be the name of one column"),
         ("number", "is of type Int64, which cannot hold regions"),
-        ("twice", "region names a column that the table has 2 of"),
+        ("twice", "the table has 2 columns of the name in region"),
         ("eb_country", "region names 'eb_country', a column of an earlier call that this one would replace"),
         ("\ud800", "region holds half a character"),
     ],
@@ -266,5 +266,5 @@ def test_the_command_line_reads_a_column_of_regions(
     capsys.readouterr()
     assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == ExitCode.USAGE
     told = capsys.readouterr().err
-    assert "--region-column names a column that the table does not have: did you mean 'Country'?" in told
+    assert "named in --region-column: did you mean 'Country'?" in told
     assert "set --default-region" in told

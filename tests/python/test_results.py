@@ -13,12 +13,22 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from exactbuyer import DEFAULT_COLUMNS, BulkEnricher, IncompleteWarning, Receipt, Results, UnknownOutcomeError
+from exactbuyer import (
+    DEFAULT_COLUMNS,
+    BulkEnricher,
+    ExactBuyerError,
+    IncompleteWarning,
+    Receipt,
+    Results,
+    UnknownOutcomeError,
+)
 from exactbuyer.exceptions import ConfigError, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from exactbuyer.sandbox import Fault
 
 ROWS: list[Any] = [
     "ana.almeida@acme.example",
@@ -239,8 +249,7 @@ def test_after_an_exception_the_results_are_still_there(enricher: BulkEnricher) 
     enricher.sandbox_server.fail("reset_after_billing", request=1)
     with pytest.raises(UnknownOutcomeError, match=r"are in enricher\.last_results and in this exc") as caught:
         enricher.enrich(["ana.almeida@acme.example", None])
-    # Without a store, to run it again is no advice.
-    assert "run the same call again" not in str(caught.value)
+    assert "The store has" not in str(caught.value)
     results = left_by(enricher)
     assert results is caught.value.results
     assert results is not None
@@ -248,13 +257,23 @@ def test_after_an_exception_the_results_are_still_there(enricher: BulkEnricher) 
     assert not enricher.recover()
 
 
-def test_with_a_store_the_message_says_that_the_cell_can_be_run_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["status_400", "status_403", "reset_after_billing"])
+def test_a_store_without_answers_is_not_said_to_have_them(fault: Fault, tmp_path: Path) -> None:
+    with BulkEnricher.sandbox(match_rate=1, store=tmp_path / "people.db") as enricher:
+        assert enricher.sandbox_server is not None
+        enricher.sandbox_server.fail(fault)
+        with pytest.raises(ExactBuyerError) as caught:
+            enricher.enrich(["ana.almeida@acme.example"])
+        assert "The store has" not in str(caught.value)
+
+
+def test_with_a_store_the_message_says_what_is_not_paid_for_again(tmp_path: Path) -> None:
     with BulkEnricher.sandbox(match_rate=1, store=tmp_path / "people.db", chunk_size=1) as enricher:
         assert enricher.sandbox_server is not None
         enricher.sandbox_server.fail("reset_after_billing", request=2)
         rows = [f"ana.person{n}@acme.example" for n in range(4)]
         with pytest.raises(
-            UnknownOutcomeError, match="you can run the same call again, and it pays for none"
+            UnknownOutcomeError, match="The store has the answers that arrived: later calls do not pay for"
         ):
             enricher.enrich(rows)
         before = enricher.sandbox_server.ledger.credits

@@ -161,7 +161,7 @@ def test_old_answers_are_asked_for_again(sandbox: Sandbox, path: Path) -> None:
         assert "to be paid for again" in str(plan)
         receipt = people.enrich(both).receipt
         assert (receipt.from_store, receipt.credits, receipt.bought_again) == (1, 1, 1)
-    with enricher(sandbox, path, miss_max_age=0) as people:
+    with enricher(sandbox, path, miss_max_age=timedelta(0)) as people:
         receipt = people.enrich(both).receipt
         assert (receipt.from_store, receipt.sent, receipt.credits) == (1, 1, 0)
 

@@ -26,12 +26,20 @@ const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 /// The status of a proxy that asks for a user name and a password, or refuses them.
 const PROXY_LOGIN: u16 = 407;
 
+/// The status of a request that is one too many.
+pub(crate) const TOO_MANY: u16 = 429;
+
+/// The status of a request, or a record, that is too large.
+pub const TOO_LARGE: u16 = 413;
+
 /// What follows from an attempt that got no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Nothing left this machine, or the service is busy. Free. Send again after `wait`, if it is
     /// given, and at most `max_retries` times.
     Later {
+        /// What happened.
+        cause: Message,
         /// The error to report if no attempt succeeds.
         trouble: Error,
         /// The wait that the service asked for.
@@ -58,15 +66,16 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
-    /// Why a single record was refused.
-    #[must_use]
-    pub fn rejection(&self) -> Arc<str> {
-        match self {
-            Self::Refused(status) => format!("the service refused this record ({status})").into(),
-            _ => "the service refused this record (413: too large)".into(),
-        }
-    }
+/// Why a single record was refused with this status.
+#[must_use]
+pub fn rejection(status: u16) -> Arc<str> {
+    let why = if status == TOO_LARGE { ": too large" } else { "" };
+    format!("the service refused this record ({status}{why})").into()
+}
+
+/// What a log says of a request that was answered with this status.
+pub(crate) fn answered(status: u16) -> Message {
+    message!("the service answered {}", &status)
 }
 
 /// Judges one attempt that took so long. A reply that it returns is an answer that was charged: its body must be read.
@@ -78,14 +87,15 @@ pub fn judge(outcome: Result<Reply, Failure>, took: Duration) -> Result<Reply, V
         Ok(reply) if (200..300).contains(&reply.status) => return Ok(reply),
         Ok(reply) => judge_refusal(&reply, took),
         Err(Failure::NotSent(why)) => {
+            let cause = why.message();
             let trouble = Error::new(
                 ErrorKind::Transport,
-                message!("nothing was sent, and nothing charged: {}. Then run this again", why.message()),
+                message!("nothing was sent, and nothing charged: {}. Then run this again", cause.clone()),
             );
             if why.is_final() {
                 Verdict::Fatal(trouble.with_status(PROXY_LOGIN))
             } else {
-                Verdict::Later { trouble, wait: None, congested: false }
+                Verdict::Later { cause, trouble, wait: None, congested: false }
             }
         }
         Err(Failure::Forbidden(why)) => Verdict::Fatal(Error::new(ErrorKind::Config, why)),
@@ -97,12 +107,15 @@ pub fn judge(outcome: Result<Reply, Failure>, took: Duration) -> Result<Reply, V
 fn judge_refusal(reply: &Reply, took: Duration) -> Verdict {
     let fatal = |kind, text: Message| Verdict::Fatal(Error::new(kind, text).with_status(reply.status));
     match reply.status {
-        429 => Verdict::Paused(reply.retry_after.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED)),
+        TOO_MANY => {
+            Verdict::Paused(reply.retry_after.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED))
+        }
         503 if reply.retry_after.is_none() && took > PATIENCE_OF_A_GATEWAY => Verdict::Unknown {
             reason: format!("the service answered 503 after {} s", took.as_secs()),
             congested: true,
         },
         408 | 503 => Verdict::Later {
+            cause: answered(reply.status),
             trouble: Error::new(
                 ErrorKind::Server,
                 format!("the service kept answering {}: it is busy; run this again later", reply.status),
@@ -112,7 +125,7 @@ fn judge_refusal(reply: &Reply, took: Duration) -> Verdict {
             congested: reply.status == 503,
         },
         400 | 422 => Verdict::Refused(reply.status),
-        413 => Verdict::TooLarge,
+        TOO_LARGE => Verdict::TooLarge,
         401 => fatal(
             ErrorKind::Authentication,
             message!(

@@ -22,7 +22,7 @@ use std::time::Duration;
 use exactbuyer_core::config::BodyFormat;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::outcome::{Availability, Outcome, RequestOutcome};
-use exactbuyer_core::policy::{Verdict, judge};
+use exactbuyer_core::policy::{TOO_LARGE, Verdict, judge, rejection};
 use exactbuyer_core::schedule::{AttemptOutcome, Report};
 use exactbuyer_core::service::align::settle_reply;
 use exactbuyer_core::service::transport::{Failure, Transport};
@@ -201,18 +201,20 @@ pub(super) fn time_of_day(at_ms: i64) -> String {
 /// extra cost.
 fn outcomes(outcome: &AttemptOutcome, mine: Vec<Identifier>, cleared: bool) -> Vec<(Identifier, Outcome)> {
     let alone = mine.len() == 1;
-    let outcome =
-        match outcome {
-            AttemptOutcome::Answered(settlement) => {
-                return mine.into_iter().zip(settlement.outcomes.iter().cloned()).collect();
-            }
-            AttemptOutcome::Failed { verdict: Verdict::Unknown { reason, .. }, .. } => {
-                Outcome::Unknown(reason.as_str().into())
-            }
-            AttemptOutcome::Failed {
-                verdict: verdict @ (Verdict::Refused(_) | Verdict::TooLarge), ..
-            } if alone && cleared => Outcome::Rejected(verdict.rejection()),
-            _ => Outcome::NotSent(Arc::default()),
-        };
+    let outcome = match outcome {
+        AttemptOutcome::Answered(settlement) => {
+            return mine.into_iter().zip(settlement.outcomes.iter().cloned()).collect();
+        }
+        AttemptOutcome::Failed { verdict: Verdict::Unknown { reason, .. }, .. } => {
+            Outcome::Unknown(reason.as_str().into())
+        }
+        AttemptOutcome::Failed { verdict: Verdict::Refused(status), .. } if alone && cleared => {
+            Outcome::Rejected(rejection(*status))
+        }
+        AttemptOutcome::Failed { verdict: Verdict::TooLarge, .. } if alone && cleared => {
+            Outcome::Rejected(rejection(TOO_LARGE))
+        }
+        _ => Outcome::NotSent(Arc::default()),
+    };
     mine.into_iter().map(|identifier| (identifier, outcome.clone())).collect()
 }

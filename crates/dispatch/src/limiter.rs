@@ -66,7 +66,7 @@ mod tests {
         let until = now + std::time::Duration::from_secs(5);
         one.pause(until);
         assert_eq!(other.take(now), Err(until));
-        assert_eq!(other.look(now), (0, true));
+        assert_eq!(other.look(now), (0, Some(until)));
         assert!(other.take(until).is_ok());
     }
 }

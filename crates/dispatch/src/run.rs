@@ -14,9 +14,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::plan::Row;
 use exactbuyer_core::results::{Receipt, RowOutcome};
-use exactbuyer_core::schedule::Progress;
+use exactbuyer_core::schedule::{LogEntry, Progress};
 
 use super::shell::Event;
+
+/// The most entries of the log that wait to be taken.
+const MOST_LOG_ENTRIES: usize = 1_000;
 
 /// A run under way. Dropping it stops the run, but what is in flight is still received, for as
 /// long as the engine's grace, and kept where there is a store.
@@ -52,6 +55,8 @@ struct Delivered {
     progress: Progress,
     /// Replaced as a whole by each report.
     troubles: Vec<Error>,
+    /// At most [`MOST_LOG_ENTRIES`].
+    log: Vec<LogEntry>,
     /// The task has ended: no more outcomes are added.
     over: bool,
 }
@@ -80,6 +85,14 @@ impl Port {
             inner.outcomes.push_back(outcomes);
             drop(inner);
             self.delivered.notify_one();
+        }
+    }
+
+    /// Adds an entry to the log. If nobody takes the entries, further ones are left out.
+    pub(super) fn log(&self, entry: LogEntry) {
+        let mut inner = self.lock();
+        if inner.log.len() < MOST_LOG_ENTRIES {
+            inner.log.push(entry);
         }
     }
 
@@ -168,6 +181,12 @@ impl Run {
     #[must_use]
     pub fn troubles(&self) -> Vec<Error> {
         self.port.lock().troubles.clone()
+    }
+
+    /// The entries of the log since the last call.
+    #[must_use]
+    pub fn log(&self) -> Vec<LogEntry> {
+        std::mem::take(&mut self.port.lock().log)
     }
 
     /// How far it is.

@@ -202,6 +202,7 @@ impl Shell {
         for effect in self.scheduler.effects() {
             match effect {
                 Effect::Freed => self.shared.freed.notify_waiters(),
+                Effect::Log(entry) => self.port.log(entry),
                 Effect::Warn(troubles) => self.port.report(troubles, false),
                 Effect::Doubt(doubted) => {
                     let (shared, run, required) = (self.shared.clone(), self.run, self.required.clone());

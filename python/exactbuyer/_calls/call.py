@@ -18,7 +18,7 @@ from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_sto
 from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
 from exactbuyer.report.results import Problem
-from exactbuyer.report.wording import count
+from exactbuyer.report.wording import count, duration
 from exactbuyer.results import Results
 from exactbuyer.settings import LOOPBACK
 
@@ -36,6 +36,14 @@ logger = logging.getLogger("exactbuyer")
 
 SHOWN_BY_CLI = {"shown_by_cli": True}
 """Marks log records about what the command line shows in its own words."""
+
+_LOG = {
+    "again": (logging.INFO, "{request} was not charged, and is sent again in {wait}"),
+    "halved": (logging.INFO, "{request} was not charged, and is sent again in halves"),
+    "paused": (logging.WARNING, "no request is sent for {wait}"),
+    "unknown": (logging.WARNING, "{request} may have been charged"),
+}
+"""What the core reports of requests while a call runs: the level, and the text before the cause."""
 
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
@@ -120,8 +128,13 @@ class Call:
         """Hands out nothing of the rest any more."""
 
     def tick(self, *, last: bool = False) -> None:
-        """Shows how it gets on, if it is time to."""
+        """Shows how it gets on, if it is time to, and writes the log."""
         self._watch.tick(self.run.progress, last=last)
+        for kind, lookups, wait_s, cause in self.run.log():
+            level, text = _LOG[kind]
+            request = f"a request for {count(lookups, 'lookup')}"
+            text = text.format(request=request, wait=duration(wait_s))
+            logger.log(level, "%s: %s: %s", self._name, text, said(cause, self.words))
 
     def step(self, timeout_s: float = TICK_S) -> None:
         """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
@@ -243,7 +256,7 @@ class Call:
             self.is_caller_done = True
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
-            f"in {self._places()}, and enricher.recover() returns it, once.{self._run_again()}",
+            f"in {self._places()}, and enricher.recover() returns it, once.{self._what_is_stored()}",
             results=results,
             receipt=self.receipt(),
         )
@@ -284,7 +297,7 @@ class Call:
         for kind, message, status, is_about_settings in troubles:
             if on_error == "raise" or is_about_settings:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
-                text = Message(message, ". ", self._where_results_are(), self._run_again())
+                text = Message(message, ". ", self._where_results_are(), self._what_is_stored())
                 raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
@@ -294,7 +307,7 @@ class Call:
             why = troubles[0][1] if troubles else receipt.why_open
             open_rows = Message(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: ", why)
             if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
-                results_are = self._where_results_are() + self._run_again()
+                results_are = self._where_results_are() + self._what_is_stored()
                 text = Message(open_rows, f". Next: {receipt.next_step}. {results_are}")
                 raise ExactBuyerError(text, results=results, receipt=receipt)
             warn_incomplete(open_rows, results, receipt)
@@ -312,13 +325,12 @@ class Call:
         of_table = "" if self.where == ".results" else self.where
         return f"enricher.last_results{of_table} and in this exception's {self.where}"
 
-    def _run_again(self) -> str:
-        """What a caller who lost the results can do, where that costs nothing."""
-        if self.refresh or not self.is_stored():
+    def _what_is_stored(self) -> str:
+        """What a caller who lost the results need not pay for again."""
+        receipt = self.receipt()
+        if self.refresh or not (receipt.found or receipt.not_found) or not self.is_stored():
             return ""
-        return (
-            " The store has the answers: you can run the same call again, and it pays for none of them twice."
-        )
+        return " The store has the answers that arrived: later calls do not pay for them again."
 
     def _current_receipt(self) -> Receipt:
         counts = self.run.receipt()

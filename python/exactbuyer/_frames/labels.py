@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Literal, cast
 
-from exactbuyer.report.message import Term, wrong
+from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import Message, Term
 from exactbuyer.report.wording import nearest
 
 
@@ -20,22 +21,27 @@ def check_labels(
 ) -> None:
     """Checks that the columns to look up are there, each once.
 
-    What is not there is not repeated: given a column instead of its name, it is a person's.
+    A label that is not there is repeated only if it is plainly a name: it may be a value, if a column was
+    passed instead of its name.
     """
     for place, label in enumerate(labels, 1):
         count = names.count(label)
         if count == 1:
             continue
         if count:
-            raise wrong(argument, f"names a column that the table has {count} of: rename all but one")
-        which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
+            twice = f"the table has {count} columns of the name in "
+            raise ConfigError(Message(twice, Term(argument), ": rename all but one"))
+        is_shown = isinstance(label, str) and _NAME.fullmatch(label) and not looks_personal(label)
+        shown = f" {label!r}" if is_shown else ""
+        which = f" (number {place} of {len(labels)})" if len(labels) > 1 and not is_shown else ""
         fix = _fix_of(names, label, index_names)
         also = (
             [". If all rows have the same region, set ", Term("default_region")]
             if argument == "region"
             else []
         )
-        raise wrong(argument, f"names a column that the table does not have{which}{fix}", *also)
+        text = f"the table has no column{shown} named in "
+        raise ConfigError(Message(text, Term(argument), f"{which}{fix}", *also))
 
 
 def matching_label(names: Iterable[Any], label: Any) -> Any:
@@ -75,6 +81,8 @@ def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashab
     more = ", …" if len(names) > _NAMED else ""
     return f"{meant} has {some}{more}"
 
+
+_NAME = re.compile(r"[A-Za-z_ ][A-Za-z0-9_ .-]{0,39}")
 
 _NAMED = 20
 

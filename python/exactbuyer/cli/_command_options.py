@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,8 +29,6 @@ from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 from ._key_file import key_in
 from ._words import SETTINGS, WORDS, in_options
 from .exit_codes import CommandError, ExitCode, UsageError
-
-_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,7 @@ class CommandOptions:
         for name in ("max_age", "miss_max_age"):
             days = self[f"{name}_days"]
             if days is not None:
-                settings_of_store[name] = days * _DAY_S
+                settings_of_store[name] = timedelta(days=days)
         tags: dict[str, str] = {}
         for text in self["tags"]:
             name, mark, value = text.partition("=")

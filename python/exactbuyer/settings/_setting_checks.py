@@ -83,8 +83,15 @@ def seconds(given: Mapping[str, Any], name: str, least: float, most: float, why:
 
 
 def age(given: Mapping[str, Any], name: str) -> float | None:
-    if given[name] is None:
+    """An age in seconds. No number is taken: 30 may mean days or seconds, and a wrong age pays again."""
+    value = given[name]
+    if value is None:
         return None
+    if not isinstance(value, timedelta):
+        raise wrong(
+            name,
+            f"must be a timedelta, as in timedelta(days=30), or None (no maximum); got {as_given(value)}",
+        )
     return seconds(given, name, 0, 100 * 365 * 86_400, "None: an answer in a store never ages")
 
 

@@ -20,14 +20,15 @@ use std::time::{Duration, Instant};
 use crate::error::Error;
 use crate::message::Message;
 use crate::outcome::{Availability, Outcome};
-use crate::policy::{LONGEST_PAUSE, Verdict, backoff};
+use crate::policy::{LONGEST_PAUSE, TOO_LARGE, TOO_MANY, Verdict, answered, backoff, rejection};
 use crate::results::{Origin, Source};
 use crate::service::align::Settlement;
 
 use super::chunk::{AttemptOutcome, Chunk, Flight, Report};
+use super::log::{LogEntry, LogKind};
 use super::next::PATIENCE;
 use super::retries::GroupId;
-use super::{Scheduler, trouble};
+use super::{Effect, Scheduler, trouble};
 
 impl Scheduler {
     /// A request is over.
@@ -182,8 +183,9 @@ impl Scheduler {
             self.pauses.limited = None;
         }
         match verdict {
-            Verdict::Later { trouble, wait, .. } => self.later(chunk, trouble, wait),
+            Verdict::Later { cause, trouble, wait, .. } => self.later(chunk, cause, trouble, wait),
             Verdict::Paused(wait) => {
+                self.log(LogKind::Paused, lookups, wait, answered(TOO_MANY));
                 self.paused(chunk, wait);
                 if self.pauses.limited(self.now, wait) {
                     self.fail(trouble::nothing_but_429());
@@ -206,11 +208,14 @@ impl Scheduler {
     ///
     /// Counts as an attempt. Beyond `max_retries`, or for a pause that no run should wait out, the run stops
     /// with the trouble; its lookups are free, so they end as not sent, unless they are in doubt already.
-    fn later(&mut self, chunk: Chunk, trouble: Error, wait: Option<Duration>) {
+    fn later(&mut self, chunk: Chunk, cause: Message, trouble: Error, wait: Option<Duration>) {
         let attempts = chunk.attempts + 1;
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
         let wait = wait.unwrap_or_else(|| backoff(chunk.attempts, (self.chance)()));
         let over = attempts > self.config.max_retries || too_long;
+        if !over {
+            self.log(LogKind::Again, chunk.ids.len(), wait, cause);
+        }
         self.again(Chunk { attempts, due: Some(self.now + wait), ..chunk });
         if over {
             self.fail(trouble);
@@ -235,7 +240,7 @@ impl Scheduler {
         let splits = &mut self.retries.splits;
         let group = chunk.group.unwrap_or_else(|| splits.open());
         let hopeless = chunk.group.is_some() && splits.refused(group);
-        self.halve(Chunk { group: Some(group), ..chunk }, &Verdict::Refused(status));
+        self.halve(Chunk { group: Some(group), ..chunk }, status);
         if hopeless {
             self.fail(trouble::every_part_refused(status));
         } else if self.retries.splits.exhausted(group) {
@@ -250,24 +255,25 @@ impl Scheduler {
     fn too_large(&mut self, chunk: Chunk) {
         self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);
         let hopeless = chunk.ids.len() == 1 && self.retries.splits.too_large();
-        self.halve(chunk, &Verdict::TooLarge);
+        self.halve(chunk, TOO_LARGE);
         if hopeless {
             self.fail(trouble::every_size_too_large());
         }
     }
 
     /// Sends a chunk again in halves, the first half first. A single lookup is rejected.
-    fn halve(&mut self, mut chunk: Chunk, verdict: &Verdict) {
+    fn halve(&mut self, mut chunk: Chunk, status: u16) {
         if let [id] = chunk.ids[..] {
             if let Some(doubt) = &chunk.doubt {
                 // It may have been charged when it was sent before: nothing else may be bought in its place.
                 self.remember_doubt(&chunk.ids, doubt);
                 return;
             }
-            self.tally.refused();
-            self.settle(id, Outcome::Rejected(verdict.rejection()), Source::Asked);
+            self.tally.refused(status);
+            self.settle(id, Outcome::Rejected(rejection(status)), Source::Asked);
             return;
         }
+        self.log(LogKind::Halved, chunk.ids.len(), Duration::ZERO, answered(status));
         let second = chunk.ids.split_off(chunk.ids.len() / 2);
         self.again(chunk.with(second));
         self.again(chunk);
@@ -294,6 +300,10 @@ impl Scheduler {
         }
     }
 
+    fn log(&mut self, kind: LogKind, lookups: usize, wait: Duration, cause: Message) {
+        self.effects.push(Effect::Log(LogEntry { kind, lookups, wait, cause }));
+    }
+
     /// Puts a chunk where it is sent from again.
     ///
     /// Plain lookups go back to the table, to be mixed with others. Lookups with a past (attempts, a group, a
@@ -314,6 +324,7 @@ impl Scheduler {
     ///
     /// Counted each time, also if it is sent again: each send may have been charged.
     fn doubt(&mut self, chunk: Chunk, reason: Arc<str>) {
+        self.log(LogKind::Unknown, chunk.ids.len(), Duration::ZERO, reason.to_string().into());
         self.doubts.unknown += chunk.ids.len();
         if self.resends(&chunk) {
             let due = Some(self.now + backoff(chunk.attempts, (self.chance)()));

@@ -25,6 +25,7 @@
 //! | `limits` | the run's own limits: on credits, on unknown lookups, on requests, on time |
 //! | `shared` | the limits that several runs share |
 //! | `tally`, `trouble` | counts, and what people are told |
+//! | `log` | what a log shows |
 
 mod chunk;
 mod consult;
@@ -32,6 +33,7 @@ mod counts;
 mod intake;
 mod landed;
 mod limits;
+mod log;
 mod next;
 mod retries;
 mod shared;
@@ -63,6 +65,7 @@ use tally::Tally;
 
 pub use chunk::{AttemptOutcome, Report, Request};
 pub use consult::Question;
+pub use log::{LogEntry, LogKind};
 pub use next::{Nap, Step};
 pub use shared::{Limiter, Limits, Share};
 pub use tally::{LimitedBy, Progress};
@@ -115,6 +118,8 @@ pub enum Effect {
     Freed,
     /// These lookups were sent once, are unknown, and are not sent again after all: tell the store.
     Doubt(Vec<(Identifier, Arc<str>)>),
+    /// For the log.
+    Log(LogEntry),
     /// The run has met these troubles: tell the caller at once, as the input may be endless.
     Warn(Vec<Error>),
 }

@@ -163,7 +163,8 @@ impl Scheduler {
         let size = self.ceilings.fits(size, &slots.budget)?;
         slots.take(&self.limits.rate, size as u64, now)?;
         drop(slots);
-        let _fits = self.ceilings.own.reserve(size as u64);
+        let fits = self.ceilings.own.reserve(size as u64);
+        debug_assert!(fits, "`fits` has compared the size with what is left");
         let chunk = retry.and_then(|(place, _)| self.retries.take(place, size));
         let chunk = chunk.unwrap_or_else(|| {
             self.partial_since = None;

@@ -142,11 +142,11 @@ impl Share {
         self.limiter.lock().pace.pause(until);
     }
 
-    /// The number of sends that still count, and whether there is a pause.
+    /// The number of sends that still count, and the end of the pause if there is one.
     #[must_use]
-    pub fn look(&self, now: Instant) -> (usize, bool) {
+    pub fn look(&self, now: Instant) -> (usize, Option<Instant>) {
         let mut sends = self.limiter.lock();
-        (sends.pace.recent(now), sends.pace.paused_until(now).is_some())
+        (sends.pace.recent(now), sends.pace.paused_until(now))
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Tally {
     pub(super) durable: bool,
     /// Decides the wording of a message about rejected rows.
     reception: Reception,
+    /// The status with which the last record was refused.
+    refused_with: Option<u16>,
     /// Some reply, whose credits are known, left lookups unknown.
     unreadable: bool,
     /// Why the first unknown lookup is unknown.
@@ -66,6 +68,7 @@ impl Tally {
             started,
             durable,
             reception: Reception::default(),
+            refused_with: None,
             unreadable: false,
             first_doubt: None,
             stopped_by: Vec::new(),
@@ -118,8 +121,9 @@ impl Tally {
         self.reception = Reception::Accepted;
     }
 
-    /// A single record was refused.
-    pub(super) fn refused(&mut self) {
+    /// A single record was refused with this status.
+    pub(super) fn refused(&mut self, status: u16) {
+        self.refused_with = Some(status);
         self.reception = self.reception.max(Reception::Refused);
     }
 
@@ -237,7 +241,11 @@ impl Tally {
                     Advice::SeeReasons
                 ),
             };
-            troubles.push(Error::new(ErrorKind::BadRequest, message));
+            let error = Error::new(ErrorKind::BadRequest, message);
+            troubles.push(match self.refused_with {
+                Some(status) => error.with_status(status),
+                None => error,
+            });
         }
         troubles
     }
@@ -306,7 +314,7 @@ impl Scheduler {
         self.counts.admit(self.table.rows());
         self.tally.count(&self.out, &mut self.counts, now);
         self.tally.receipt.rows = self.table.rows() + self.counts.more_admitted();
-        let (recent, paused) = self.limits.rate.look(now);
+        let (recent, paused_until) = self.limits.rate.look(now);
         let receipt = &self.tally.receipt;
         let requests_left = self.lookups_left().div_ceil(self.retries.chunk_size as u64);
         let progress = Progress {
@@ -318,8 +326,10 @@ impl Scheduler {
             in_flight: self.flights.len(),
             requests_last_minute: recent,
             requests_left,
-            limited_by: if paused { LimitedBy::Pause } else { self.limited_by },
-            left_s: self.left_s(receipt.requests, receipt.elapsed, requests_left),
+            limited_by: if paused_until.is_some() { LimitedBy::Pause } else { self.limited_by },
+            left_s: self
+                .left_s(receipt.requests, receipt.elapsed, requests_left)
+                .map(|left_s| left_s + paused_until.map_or(0.0, |until| (until - now).as_secs_f64())),
         };
         (std::mem::take(&mut self.out), &self.tally.receipt, progress)
     }

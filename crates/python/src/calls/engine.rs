@@ -20,7 +20,8 @@ use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use tokio::runtime::Handle;
 
-use crate::calls::run::{Run, seconds};
+use crate::calls::run::Run;
+use crate::calls::waiting::seconds;
 use crate::calls::waiting::wait_for;
 use crate::convert::OrRaise;
 use crate::errors;

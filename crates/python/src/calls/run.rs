@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use arrow_schema::ArrowError;
 use futures_util::FutureExt;
 use futures_util::future::Abortable;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyBytes, PyList};
@@ -33,6 +33,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 use crate::calls::assembly::Assembly;
 use crate::calls::awaiting::{Answer, Waiter};
+use crate::calls::waiting::seconds;
 use crate::convert::{OrRaise, Serialized};
 use crate::errors;
 use crate::ffi::collector::built_as_old;
@@ -41,9 +42,6 @@ use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
 use exactbuyer_core::results::RowOutcome;
 use exactbuyer_dispatch::Progress;
-
-/// The longest wait: short enough for every clock's arithmetic.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// How often we check for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -373,6 +371,15 @@ impl Run {
         listed.collect()
     }
 
+    /// The entries of the log since the last call.
+    fn log<'py>(&self, py: Python<'py>) -> PyResult<Vec<Logged<'py>>> {
+        let entries = self.live()?.run.log().into_iter().map(|entry| {
+            let cause = errors::text(py, &entry.cause)?;
+            Ok((entry.kind.as_str(), entry.lookups, entry.wait.as_secs_f64(), cause))
+        });
+        entries.collect()
+    }
+
     fn progress(&self) -> PyResult<Serialized<Progress>> {
         Ok(Serialized(self.live()?.run.progress()))
     }
@@ -381,14 +388,5 @@ impl Run {
 /// Class name, message, HTTP status, and whether a setting has to change.
 type Trouble<'py> = (&'static str, Bound<'py, PyAny>, Option<u16>, bool);
 
-/// A time to wait in seconds, at most [`LONGEST_WAIT`].
-///
-/// # Errors
-/// `ValueError` for a negative number and for NaN.
-pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
-    if seconds > LONGEST_WAIT.as_secs_f64() {
-        return Ok(LONGEST_WAIT);
-    }
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| PyValueError::new_err("a wait has to be a number of seconds from 0 up"))
-}
+/// The name of its [`LogKind`](exactbuyer_core::schedule::LogKind), lookups, seconds to wait, and the cause.
+type Logged<'py> = (&'static str, usize, f64, Bound<'py, PyAny>);

@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::{OrRaise, Raise};
 use crate::runtime::lock;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_store::sqlite::Interrupt;
+
+/// The longest wait: short enough for every clock's arithmetic.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// How often we check for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(20);
@@ -74,4 +78,16 @@ pub(crate) fn wait_for<T: Send + 'static>(
 /// Whoever takes the work first does it: the new thread, or the caller if there is no new thread.
 fn take<F>(act: &Mutex<Option<F>>) -> Option<F> {
     lock(act).take()
+}
+
+/// A time to wait in seconds, at most [`LONGEST_WAIT`].
+///
+/// # Errors
+/// `ValueError` for a negative number and for NaN.
+pub(crate) fn seconds(seconds: f64) -> PyResult<Duration> {
+    if seconds > LONGEST_WAIT.as_secs_f64() {
+        return Ok(LONGEST_WAIT);
+    }
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| PyValueError::new_err("a wait has to be a number of seconds from 0 up"))
 }

@@ -65,7 +65,7 @@ fn lost() -> AttemptOutcome {
 
 fn busy(wait: Option<Duration>) -> AttemptOutcome {
     let trouble = Error::new(crate::error::ErrorKind::Server, "busy");
-    failed(Verdict::Later { trouble, wait, congested: true })
+    failed(Verdict::Later { cause: "busy".into(), trouble, wait, congested: true })
 }
 
 /// The next step other than a question, if the store says this of every lookup.

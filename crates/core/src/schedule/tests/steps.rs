@@ -311,3 +311,24 @@ fn what_the_store_answers_counts_for_every_equal_row() {
     let receipt = scheduler.report(now).1;
     assert_eq!((receipt.from_store, receipt.found_from_store, receipt.duplicates), (7, 7, 0));
 }
+
+#[test]
+fn the_time_left_counts_a_pause() {
+    let (mut scheduler, now) = started(Config { max_concurrency: 1, ..of_ten() }, 0..30);
+    let first = sent(next(&mut scheduler, now));
+    land(&mut scheduler, first.number, hits(&first), now + SECOND);
+    let second = sent(next(&mut scheduler, now + SECOND));
+    let minute = 60 * SECOND;
+    scheduler.limits.rate.pause(now + SECOND + minute);
+    land(&mut scheduler, second.number, Report::of(failed(Verdict::Paused(minute))), now + SECOND);
+    assert_eq!(scheduler.report(now + SECOND).2.limited_by, LimitedBy::Pause);
+    // Two more requests, each of which takes at most a second.
+    let left_s = |scheduler: &mut Scheduler, at| scheduler.report(at).2.left_s.unwrap();
+    assert!((60.0..63.0).contains(&left_s(&mut scheduler, now + SECOND)));
+    assert!((20.0..23.0).contains(&left_s(&mut scheduler, now + 41 * SECOND)));
+    let logged = scheduler.effects().filter_map(|effect| match effect {
+        Effect::Log(entry) => Some((entry.kind, entry.lookups, entry.wait)),
+        _ => None,
+    });
+    assert_eq!(logged.collect::<Vec<_>>(), [(LogKind::Paused, 10, minute)]);
+}
