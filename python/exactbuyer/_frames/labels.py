@@ -20,7 +20,8 @@ def check_labels(
 ) -> None:
     """Checks that the columns to look up are there, each once.
 
-    What is not there is not repeated: given a column instead of its name, it is a person's.
+    The message never repeats a label that is not there: it may be personal data, if a column was passed
+    instead of its name.
     """
     for place, label in enumerate(labels, 1):
         count = names.count(label)
