@@ -11,7 +11,7 @@
 # Needs Rust (>= 1.93), CPython (>= 3.10) with pip, and make. PYTHON=python3.12 picks another interpreter.
 
 PYTHON ?= python3
-# Where else the wheel is tried: those of these that run.
+# The wheel is also tried with each of these that is installed.
 SMOKE_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 ROWS ?= 100000
 REPEAT ?= 3
@@ -55,7 +55,7 @@ what-is-needed:
 
 # ---- the demo ----
 
-# A build that is made in a few minutes from nothing. It is slower than the wheel: measure with `make bench`.
+# A build from an empty cache takes a few minutes. Its code is slower than the wheel's: measure with `make bench`.
 demo: what-is-needed
 	$(call say,build and install the package into $(DEMO) (compiles Rust: some minutes the first time))
 	test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
@@ -76,7 +76,7 @@ fmt:
 	$(call say,rustfmt)
 	cargo fmt --check
 
-# Made anew when pyproject.toml changes; the wheel is put into it by `wheel`.
+# Created again when pyproject.toml changes. The target `installed` installs the wheel into it.
 $(CHECK)/made: pyproject.toml | what-is-needed
 	$(call say,make $(CHECK) with what the checks need)
 	rm -rf $(CHECK)
@@ -118,12 +118,13 @@ wheel: what-is-needed
 	rm -rf $(DIST)
 	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(DIST) .
 
-# Proves that the wheel brings all it needs, on every Python at hand: nothing but the wheel is installed.
+# Proves that the wheel declares all that it needs: installs only the wheel with its dependencies, on every Python
+# that is installed here.
 smoke: wheel
 	$(call say,the wheel alone in fresh environments)
 	bash tests/smoke.sh $(DIST) $(PYTHON) $(SMOKE_PYTHONS)
 
-# Always the wheel of this very tree: a check of yesterday's build would prove nothing.
+# Always builds the wheel of this tree: a check of an older build would prove nothing.
 installed: wheel $(CHECK)/made
 	$(call say,install the wheel into $(CHECK))
 	$(CHECK)/bin/python -m pip install --quiet --force-reinstall --no-deps $(DIST)/*.whl
@@ -157,7 +158,7 @@ site: site-check
 	$(call say,http://127.0.0.1:$(SITE_PORT) until Ctrl-C)
 	$(CHECK)/bin/python -m http.server --bind 127.0.0.1 --directory $(SITE) $(SITE_PORT)
 
-# The plots of the performance page from its tables, and the diagram of the architecture.
+# Draws the plots of the performance page from its tables, and the diagram of the architecture.
 drawings:
 	$(PYTHON) docs/_site/drawings.py
 
@@ -185,7 +186,7 @@ cluster-installed: wheel $(ENGINES)/made
 	$(ENGINES)/bin/python -m pip install --quiet --force-reinstall --no-deps $(DIST)/*.whl
 	$(ENGINES)/bin/python -m pip install --quiet "$$(echo $(DIST)/*.whl)[dask,ray,spark]"
 
-# Each engine in a process of its own: they leave threads behind.
+# Each engine has its own process, because engines leave threads behind.
 cluster: cluster-installed
 	$(call say,Dask)
 	CLUSTER_ENGINE=dask $(ENGINES)/bin/python -m pytest tests/cluster
@@ -256,7 +257,7 @@ profiled-wheel: $(BENCH)/made
 	PATH=$(CURDIR)/$(BENCH)/bin:$$PATH PROFILE=1 bash tests/platforms/build_wheel.sh \
 	  "$$(rustc -vV | sed -n 's/^host: //p')" linux $(DIST)
 
-# Always the wheel of this very tree, as for the checks. PROFILE=1 takes the profiled one.
+# Always builds the wheel of this tree, as for the checks. With PROFILE=1, it is the profiled one.
 bench-installed: $(if $(filter 1,$(PROFILE)),profiled-wheel,wheel) $(BENCH)/made
 	$(call say,install the package into $(BENCH))
 	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl
@@ -265,7 +266,7 @@ bench: bench-installed
 	$(call say,compare over $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/run.py --rows $(ROWS) --repeat $(REPEAT) $(BENCH_ARGS)
 
-# The same for frames: TABLE_ARGS=--growth measures this package alone over more and more rows.
+# The same for frames. TABLE_ARGS=--growth measures only this package, with growing numbers of rows.
 bench-tables: bench-installed
 	$(call say,compare frames of $(ROWS) rows)
 	$(BENCH)/bin/python benchmarks/tables.py --rows $(ROWS) --repeat $(REPEAT) $(TABLE_ARGS)
@@ -279,8 +280,9 @@ bench-full:
 	$(MAKE) bench ROWS=100000
 	$(MAKE) bench ROWS=1000000 REPEAT=1
 
-# What `make check` does in minutes, for as long as one likes: more cases for every property, more runs of the
-# simulation and the proof that it can fail, and runs over real sockets that the vendor's books judge.
+# The tests of `make check`, but larger: more cases for every property and more runs of the simulation. In addition:
+# planted bugs, which show that the tests can fail, and large runs over real sockets, compared with the sandbox's
+# ledger. Each size can be set by a variable.
 torture: installed
 	$(call say,large lists and an endless stream with bad luck)
 	$(CHECK)/bin/python tests/soak/soak.py --rounds $${SOAK_ROUNDS:-20}

@@ -83,9 +83,9 @@ class Rows:
     ) -> Rows: ...
     @staticmethod
     def of_asks(asks: object, counts: object) -> Rows:
-        """The rows that a column `asks` of `ByColumns.keys` names, without values.
+        """The rows that a column `asks` of `ByColumns.keys` contains, without values.
 
-        Each stands for as many equal rows as `counts` says; plans and receipts count those. Raises
+        Each stands for as many equal rows as `counts` says, and plans and receipts count all of them. Raises
         `ValueError` for a text that `keys` has not made.
         """
 
@@ -117,7 +117,7 @@ class ByColumns:
 
     Each is a name, a field type, the cells (Arrow data, or a list of objects), the name of a list's type,
     which may have lost digits, and the marks between several values of a cell. `region` is the column with
-    the country of each row's phone numbers: its name, its cells, and the name of a list's type. Raises
+    the country of each row's phone numbers, as its name, its cells, and the name of a list's type. Raises
     `ConfigError` for an Arrow column that cannot be read.
     """
 
@@ -177,7 +177,7 @@ class Table:
         """Values that did not fit the type of their column."""
 
     def unmet(self) -> list[str]:
-        """The columns for which no contact has had a value; empty if there was no contact."""
+        """The columns for which no contact had a value; empty if there was no contact."""
 
     def unfit(self) -> list[str]:
         """The columns for which contacts had values, but none that fitted the type."""

@@ -1,4 +1,4 @@
-"""The blocking calls `enrich`, `stream` and `recover`, and what a call leaves: `last_results`.
+"""The blocking calls `enrich`, `stream` and `recover`, and `last_results`, the results of the last call.
 
 They do not use asyncio, so they work inside any loop. Owns how such a call waits. What a call is, and how it
 ends, is in `_calls/call.py`.
@@ -72,13 +72,14 @@ class BlockingCalls:
 
         Raises:
             TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
-            ValueError: A pair or a mapping names a field type that does not exist. The message names the row.
+            ValueError: A pair or a mapping has a field type that does not exist. The message has the row's
+                number.
             InvalidIdentifierError: Some rows cannot be looked up. Nothing was sent.
             ExactBuyerError: See `on_error`. The exception's `results` have everything that was paid for, and
                 its `receipt` has the cost.
             KeyboardInterrupt: Ctrl-C. It is raised when the requests in flight have been answered, and also
-                has `results` and `receipt`; so has what `recover()` returns. A second Ctrl-C raises it at
-                once.
+                has `results` and `receipt`. A second Ctrl-C raises it at once, without them: `recover()`
+                returns the results.
 
         After an exception, `last_results` has the results, too.
 
@@ -148,7 +149,7 @@ class BlockingCalls:
         Raises:
             TypeError: A row has a wrong type. It is raised in the place of this row, after the results of the
                 rows before it.
-            ValueError: A row names a field type that does not exist; raised likewise.
+            ValueError: A row has a field type that does not exist. It is raised in the same place.
             ExactBuyerError: A problem with settings, not with rows, such as a wrong key. Its `results` have
                 the rows that were not yielded yet.
             KeyboardInterrupt: As `enrich`.
@@ -182,7 +183,7 @@ class BlockingCalls:
 
     @property
     def last_results(self) -> Results | None:
-        """What the call that ended last has returned or raised: all rows that it had, and what it paid for.
+        """The results of the call that ended last, also if it raised: all its rows, with what it paid for.
 
         After an exception or Ctrl-C, an assignment such as `r = enricher.enrich(rows)` has not happened: then
         `r = enricher.last_results` does it. For `enrich_table`, `last_results.table` is the table; for a
@@ -191,8 +192,8 @@ class BlockingCalls:
         They are kept in memory until the next call of this enricher begins, even if you have dropped them
         yourself (about 4 MB for 1,000 people). `del enricher.last_results` frees them at once.
 
-        `None` before the first call, while a call is running, and after a call that was cancelled or left by
-        a second Ctrl-C, whose requests may still be in flight: `recover()` waits for these.
+        It is `None` before the first call, while a call is running, and after a call that was cancelled or
+        ended by a second Ctrl-C. Requests of such a call may still be in flight: `recover()` waits for them.
 
         Example:
             >>> from exactbuyer import BulkEnricher, UnknownOutcomeError
@@ -224,7 +225,7 @@ class BlockingCalls:
         answers, up to 10,000 rows. The latest call is always kept. Beyond the limit, the oldest calls are
         dropped when none of their requests is in flight. Their receipts are kept. If the store has the
         answers, the same rows can be looked up again at no cost. If no store has them, they are lost: a log
-        line of level WARNING reports it when it happens, and `recover` gives a `StoreWarning`. A store has
+        line of level WARNING reports it when it happens, and `recover` warns with `StoreWarning`. A store has
         neither contacts that mention a purged person nor answers that it could not store; calls with such
         answers count as calls without a store.
 

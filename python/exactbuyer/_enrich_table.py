@@ -107,8 +107,8 @@ class TableCalls:
 
             For a frame of a cluster, everything is paid for when this method is called, and only this process
             sends. The result is a lazy frame that joins your rows with the answers: to compute it again costs
-            nothing. A row that the frame did not have before is `not_sent`. Of several rows with the same
-            identifiers, each has the same `source`.
+            nothing. A row that the frame did not have before is `not_sent`. All rows with the same
+            identifiers have the same `source`.
 
         Raises:
             ConfigError: A column is missing, has the name of a column to add, or has a type that cannot be
@@ -120,9 +120,9 @@ class TableCalls:
 
         Warns:
             IncompleteWarning: Rows are open; their `status` says which.
-            ColumnWarning: Of ten or more rows that are not empty, more than nine in ten are `invalid`; or of
-                ten or more contacts, none has a value for a column that you defined, or none has a value that
-                fits its type.
+            ColumnWarning: Ten or more rows are not empty, and more than nine in ten of these are `invalid`.
+                Or ten or more contacts were found, and none of them has a value for a column that you
+                defined, or none has a value that fits the type of that column.
 
         A call costs the same as `enrich`; for a reader, the same as `stream`.
 
@@ -205,7 +205,7 @@ class TableCalls:
 
         If it is cancelled, the same happens as with `enrich_async`; what `recover()` returns has a `table`.
 
-        `data` cannot be a reader, because reading it would block the loop: that is a `ConfigError`.
+        A reader raises a `ConfigError`, because reading it would block the loop.
 
         Example:
             >>> import asyncio, polars

@@ -1,4 +1,4 @@
-"""What only the command line needs of a call. Shared with `exactbuyer.cli`, and with nothing else.
+"""The parts of a call that only the command line needs. Shared with `exactbuyer.cli`, and with nothing else.
 
 A run from file to file is a stream of tables. A signal may interrupt it only while it waits, so that no row
 gets lost between input and output; and what a stopped run has paid for is written, too.

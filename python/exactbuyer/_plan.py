@@ -55,7 +55,8 @@ class PlanCalls:
 
         Raises:
             TypeError: `rows`, or one of them, has a wrong type. The message says what to pass instead.
-            ValueError: A pair or a mapping names a field type that does not exist. The message names the row.
+            ValueError: A pair or a mapping has a field type that does not exist. The message has the row's
+                number.
             ConfigError: With `by`: as `enrich_table`.
 
         Example:

@@ -64,7 +64,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             opened at the first call. `"auto"`: what the environment variable `EXACTBUYER_STORE` names, or
             `.exactbuyer/<host>.db` in the working directory, or elsewhere, with a warning, if that disk
             cannot be relied on; no store for addresses of this machine, whose people are invented. A path:
-            that file. `None`: no store, with a warning above 1,000 lookups.
+            that file. `None`: no store, with a warning above 1,000 rows.
         max_credits: The most credits that may be spent, from 0; every doubt counts as spent. With a store,
             the limit covers all that was ever spent through this store; without one, what this enricher
             spends in this process. A `Budget` sets another period. `None`: no limit.
@@ -226,7 +226,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             >>> results[0]["enriched_contact"]["full_name"]
             'Ana Almeida'
         """
-        # What is called a sandbox never costs anything: it takes no address, which could be the service's.
+        # A sandbox never costs anything. So it accepts no address, which could be that of the service.
         given = {name: value for name, value in locals().items() if name in DEFINITIONS}
         given["proxy"], proxy = ProxyUrl.of(proxy), None
         if is_address(store):
@@ -302,7 +302,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
 
     @property
     def settings(self) -> Settings:
-        """What it was made with, checked; durations in seconds."""
+        """The settings of this enricher, checked; durations in seconds."""
         return self._session.settings
 
     @property
@@ -314,8 +314,9 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
     def last_receipt(self) -> Receipt | None:
         """The receipt of the call that ended last, in whichever thread; `None` before the first.
 
-        Threads that share an enricher find that of a list in `results.receipt`, and that of a pandas frame in
-        `frame.attrs`. For other tables, give each thread its own enricher; they may share a store.
+        If several threads share an enricher, the receipt of a list is in `results.receipt`, and that of a
+        pandas frame in `frame.attrs`. For other tables, give each thread its own enricher; they may share a
+        store.
         """
         return self._session.history.last
 

@@ -1,6 +1,6 @@
 """OUTPUT: the list of results that a call returns, and the tables that can be made of it.
 
-A table is assembled by the code that assembles those of `enrich_table`. Knows nothing of calls.
+The code that assembles the tables of `enrich_table` assembles these, too. Knows nothing of calls.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Results(list[Result]):
             prefix: The beginning of the name of every column but `value`.
 
         Returns:
-            One row for each result: `value`, then the columns of `enrich_table`. The values are text; of a
+            One row for each result: `value`, then the columns of `enrich_table`. The values are text. For a
             row that is a list, it is the value that was found, else the first.
 
         Raises:

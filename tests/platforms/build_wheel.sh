@@ -44,8 +44,8 @@ if [ "${PROFILE:-0}" = 1 ]; then
   place=$(cd "$place" && pwd)
   # The compiler takes no path as bash writes it on Windows.
   if command -v cygpath > /dev/null; then place=$(cygpath -m "$place"); fi
-  # With the same options, because `--zig` changes the names of functions. Only the linker and the compiler for C
-  # differ: zig cannot link the counters.
+  # This build gets the same options, because `--zig` changes the names of functions. Only the linker and the
+  # compiler for C differ: zig cannot link the counters.
   (
     if [[ " ${*:4} " = *" --zig "* ]]; then
       name=${target//-/_}

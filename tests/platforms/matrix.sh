@@ -14,7 +14,7 @@ shift
 need_zig
 export UV_PYTHON_DOWNLOADS=never
 
-# The newest CPython among these that runs, and the one that is the lowest which the package supports.
+# Prints the path of the first of these interpreters that runs.
 find_python() {
   local python
   for python in "$@" ; do
@@ -38,7 +38,7 @@ try_versions() {
     pyproject.toml > "$TOOLS/pins.txt"
   cat "$TOOLS/pins.txt"
   uv venv --quiet --clear --python "$python" "$place"
-  # What only the tests need is of the newest version that fits.
+  # Packages that only the tests need are installed in the newest version that fits.
   VIRTUAL_ENV=$place uv pip install --quiet --constraints "$TOOLS/pins.txt" "$wheel[all]" --group test
   VIRTUAL_ENV=$place uv pip check
   EXACTBUYER_OFFLINE=1 "$place/bin/python" -m pytest -q -p no:cacheprovider "$@"

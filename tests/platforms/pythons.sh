@@ -19,8 +19,9 @@ debian() {
     -o "Dir::State=$place" -o "Dir::Cache=$place" -o APT::Sandbox::User=root "$@"
 }
 
-# Versions that are newer than this machine's: NEWER_PYTHONS has their programs. Nothing is installed. They need a newer
-# C library than the machine has, so each program is told to load the one that was unpacked with it.
+# Unpacks versions that are newer than this machine's, and puts the paths of their programs into NEWER_PYTHONS.
+# Nothing is installed. The programs need a newer C library than the machine has, so each is changed to load the one
+# that was unpacked with it.
 need_newer_pythons() {
   local root=$TOOLS/newer packages package program libraries
   if ! [ -e "$root/made" ]; then

@@ -54,12 +54,13 @@ need_compiler() {
   "$TOOLS/rust/bin/rustc" --version
 }
 
-# cross SUBCOMMAND...: cargo with that compiler, for targets whose standard library is built, too.
+# cross SUBCOMMAND...: runs cargo with that compiler. It also builds the standard library of the target.
 cross() {
   RUSTC=$TOOLS/rust/bin/rustc RUSTC_BOOTSTRAP=1 cargo-zigbuild "$1" -Zbuild-std=std,panic_abort,proc_macro "${@:2}"
 }
 
-# Windows' CPython, and wine to run it. The copy is a new one each time: what is installed into it is of this run.
+# Windows' CPython, and wine to run it. CPython is unpacked anew each time, so it contains only what this run
+# installs.
 need_windows_python() {
   need_zig
   if ! command -v wine64 > /dev/null && ! [ -x /usr/lib/wine/wine64 ]; then
@@ -81,7 +82,7 @@ need_windows_python() {
   rm -rf "$TOOLS/python-windows"
   "$PYTHON" -m zipfile -e "$TOOLS/python-windows.zip" "$TOOLS/python-windows"
   WINDOWS_PYTHON=$(dirname "$(find "$TOOLS/python-windows" -name python.exe)")
-  # With this file, it would look for packages in its own archive only.
+  # With this file, Python would look for packages only in its own archive.
   rm "$WINDOWS_PYTHON"/python*._pth
   # Rust's standard library takes its random numbers from a library that wine 8 does not have.
   "$TOOLS/venv/bin/python" -m ziglang cc -target x86_64-windows-gnu -shared -O1 -ladvapi32 \
@@ -91,5 +92,5 @@ need_windows_python() {
   windows_python -c pass > /dev/null
 }
 
-# With pipes for all of its streams: under wine, Python cannot use a file or /dev/null as one.
+# All of its streams are pipes: under wine, Python cannot use a file or /dev/null as a standard stream.
 windows_python() { : | timeout 600 "$WINE" "$WINDOWS_PYTHON/python.exe" "$@" 2>&1 | cat; }

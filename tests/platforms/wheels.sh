@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # The wheels for Linux that a release has, built on this machine into `dist/release/`, checked and tried.
 #
-# One wheel is for all versions of CPython from 3.10 on. Those for this processor are installed and tried with every
-# version at hand; the one for arm64 is only looked at. WHEELS picks some: WHEELS="x86_64-unknown-linux-gnu".
+# One wheel is for all versions of CPython from 3.10 on. The wheels for this processor are installed and tried with
+# every version that is installed here; those for another processor are only inspected. WHEELS selects some:
+# WHEELS="x86_64-unknown-linux-gnu".
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/pythons.sh"
 
-# maturin knows better what it builds for.
+# maturin sets these itself, for the target that it builds for.
 unset PYO3_CROSS PYO3_NO_PYTHON PYO3_BUILD_EXTENSION_MODULE
 need_zig
 OUT=$ROOT/dist/release

@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/tools.sh"
 need_compiler
 need_windows_python
 say "build for x86_64-pc-windows-gnu"
-# Rust asks for this part of gcc, which zig does not have, and which nothing uses.
+# Rust links this part of gcc. zig does not have it, and nothing uses it, so an empty library is enough.
 mkdir -p "$TOOLS/empty"
 printf '!<arch>\n' > "$TOOLS/empty/libssp_nonshared.a"
 # A debug build has more symbols than a library of Windows can export.

@@ -28,8 +28,7 @@ crate::listed! {
         Day = "day",
         /// A calendar month.
         Month = "month",
-        /// Everything that the store has on record; without a durable one, everything that this engine
-        /// sends.
+        /// Everything that a durable store has on record; without one, everything that this engine sends.
         Store = "store",
     }
 }
@@ -67,7 +66,7 @@ pub struct Config {
     /// The oldest stored miss that is still served; without it, any.
     #[serde(rename = "miss_max_age_s", deserialize_with = "optional_seconds")]
     pub miss_max_age: Option<Duration>,
-    /// What the journal says of each request, beside what it says anyway.
+    /// Labels that the journal records with each request, in addition to its own columns.
     #[serde(deserialize_with = "tags")]
     pub tags: Tags,
     /// Stands for the API key in the journal: salted by the store, so that all processes that share
@@ -94,7 +93,7 @@ pub struct Config {
     pub body: BodyFormat,
 }
 
-/// Who keeps to `max_credits`: each counts what it sends, and refuses what would exceed them.
+/// Who enforces `max_credits`: counts the credits, and refuses requests that would exceed the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {
     /// Each run, for itself.
@@ -106,8 +105,8 @@ pub enum Keeper {
 }
 
 impl Config {
-    /// Who keeps to `max_credits`. `durable` says whether the store outlives the engine: then it counts over several
-    /// runs.
+    /// Who enforces `max_credits`. `durable` says whether the store outlives the engine: then the store counts
+    /// over several runs.
     #[must_use]
     pub fn keeper(&self, durable: bool) -> Keeper {
         match self.per {

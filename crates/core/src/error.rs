@@ -82,7 +82,7 @@ impl Error {
         self.status
     }
 
-    /// Whether it is a setting that has to change, and no row, before anything can be sent.
+    /// Whether a setting (not a row) has to change before anything can be sent.
     #[must_use]
     pub const fn is_about_settings(&self) -> bool {
         match self.kind {

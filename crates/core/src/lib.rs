@@ -10,7 +10,7 @@
 //! | room | what it owns |
 //! |---|---|
 //! | [`identifier`] | what can be looked up: e-mail, phone, social profile; canonical forms |
-//! | [`outcome`] | what became of a lookup, and whether it may be sent |
+//! | [`outcome`] | the outcome of a lookup, and whether it may be sent |
 //! | [`results`] | the outcome of a row, the receipt of a run |
 //! | [`plan`] | duplicates, which row waits for which lookup, chunks, estimates |
 //! | [`policy`], [`pace`], [`budget`], [`concurrency`] | what to do next |
@@ -18,7 +18,7 @@
 //! | [`store`] | the [`Store`] trait: what was asked and paid |
 //! | [`schedule`] | what a run sends next, and what follows from each reply |
 //!
-//! [`config`], [`error`], [`message`](mod@message), [`secret`] and the macro [`listed!`] are what all of them may name.
+//! [`config`], [`error`], [`message`](mod@message), [`secret`] and the macro [`listed!`] may be used by all of them.
 //!
 //! [`Transport`]: service::transport::Transport
 //! [`Store`]: store::Store

@@ -1,5 +1,5 @@
-//! The macro for everything that there are several of: an enum, the list of its variants and their names come from one
-//! table, so that a new variant is in all of them.
+//! The macro for lists of names. It makes an enum, the list of its variants and their names from one table, so
+//! that a new variant is in all three.
 
 /// Declares an enum from a table of variants and their names: the enum, `ALL`, `as_str` and `from_name`. Serde uses the
 /// same names; the crate needs it with its derives.

@@ -1,5 +1,5 @@
-//! The text of an error or a reason, in parts: who shows it has their own words for settings and for what to do next.
-//! Everything else, such as a name or a number of the caller's, is shown as it is.
+//! The text of an error or a reason, in parts. Python and the command line have different words for settings and
+//! for what to do next. All other parts, such as a name or number that the caller gave, are shown as they are.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ crate::listed! {
 }
 
 crate::listed! {
-    /// What to do next, where it depends on the audience how that is done.
+    /// What to do next, if Python and the command line do it in different ways.
     pub enum Advice {
         /// Allow an identifier to be sent that was purged or dropped.
         Allow = "allow",
@@ -50,7 +50,7 @@ crate::listed! {
         AskWithoutStoreOnly = "ask_without_store_only",
         /// A type of Arrow may be given, too.
         OrArrowType = "or_arrow_type",
-        /// Decide what becomes of the lookups in doubt.
+        /// Decide about the lookups in doubt.
         ResolveDoubts = "resolve_doubts",
         /// Look at the reasons of the rows.
         SeeReasons = "see_reasons",
@@ -115,7 +115,7 @@ pub const fn places(template: &str) -> usize {
 pub type Words = HashMap<String, String>;
 
 impl Message {
-    /// Its text in these words; what has none is called by its name.
+    /// Its text in these words; a setting or an advice without a word is shown by its name.
     #[must_use]
     pub fn in_words(&self, words: &Words) -> String {
         self.0

@@ -1,4 +1,4 @@
-//! What became of a lookup: one type from the reply to the result. Data only.
+//! The outcome of a lookup: one type from the reply to the result. Data only.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::message::Message;
 
-/// What became of a lookup. The reasons never hold a person's data.
+/// The outcome of a lookup. The reasons never contain a person's data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The contact's JSON text, as the service sent it.
@@ -15,9 +15,9 @@ pub enum Outcome {
     Miss,
     /// The service refused this record; why.
     Rejected(Arc<str>),
-    /// It may have been charged, and the answer is not known; what happened.
+    /// It may have been charged, and the answer is not known. Contains what happened.
     Unknown(Arc<str>),
-    /// It was not sent, or refused free of charge: to send it costs no more than the first time. Why.
+    /// It was not sent, or refused free of charge, so it can be sent at the normal price. Contains the reason.
     NotSent(Arc<Message>),
 }
 
@@ -50,8 +50,8 @@ crate::listed! {
 pub struct Seen {
     /// When, in milliseconds since 1970.
     pub at_ms: i64,
-    /// It was known before the run began, or a process that died has left it: neither this run nor one
-    /// beside it has asked.
+    /// It was known before the run began, or a dead process has left it: neither this run nor another live run
+    /// has asked for it.
     pub inherited: bool,
     /// Credits that it may have cost and that are not known to be charged.
     pub in_doubt: u32,
@@ -60,11 +60,11 @@ pub struct Seen {
 /// Whether a lookup may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Availability {
-    /// Nobody has asked: it may be sent. In the answer to a claim: it is claimed.
+    /// Nobody has asked for it, so it may be sent. In the answer to a claim: it is claimed.
     Free,
-    /// As [`Free`](Self::Free), but the store has a contact for it that this run may not use: it is too
-    /// old, must be asked for again, or need not have all of the required fields. To send it pays for a
-    /// contact a second time.
+    /// As [`Free`](Self::Free), but the store has a contact for it that this run may not use: the contact is too
+    /// old, must be asked for again, or may lack required fields. Sending the lookup pays for a contact a second
+    /// time.
     Again,
     /// Another request is asking for it right now.
     Held,

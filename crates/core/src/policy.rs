@@ -13,10 +13,10 @@ use crate::service::transport::{Failure, Reply};
 /// If the service asks for a longer pause than this, the run ends instead of sleeping.
 pub const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 
-/// A pause that the service asks for is kept to at most so long: nobody means years.
+/// The longest pause that is kept, whatever the service asks for: a pause of years would be a mistake.
 const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
 
-/// And to at least so long: after a 429 that asks for no pause, the next request would get one, too.
+/// The shortest pause: if a 429 asks for no pause, the next request would get a 429, too.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A 503 that took longer than this and has no `Retry-After` probably came from a gateway that gave
@@ -78,7 +78,8 @@ pub(crate) fn answered(status: u16) -> Message {
     message!("the service answered {}", &status)
 }
 
-/// Judges one attempt that took so long. A reply that it returns is an answer that was charged: its body must be read.
+/// Judges one attempt, given how long it took. If it returns a reply, that is an answer that was charged: its
+/// body must be read.
 ///
 /// # Errors
 /// The verdict on an attempt without an answer.

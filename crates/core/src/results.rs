@@ -16,22 +16,22 @@ use crate::message::Message;
 pub use standard_json::standard_json;
 
 crate::listed! {
-    /// What became of a row. The order is that of a receipt.
+    /// The status of a row. The order is that of a receipt.
     #[repr(u8)]
     pub enum Status {
         /// There was nothing to ask.
         Missing = "missing",
-        /// What stands there cannot be looked up.
+        /// The value cannot be looked up.
         Invalid = "invalid",
         /// A contact was found.
         Found = "found",
-        /// The service was asked, and has nobody.
+        /// The service has no match.
         NotFound = "not_found",
         /// The service refused this record.
         Rejected = "rejected",
-        /// It was sent and may have been charged; what came of it cannot be told.
+        /// It was sent and may have been charged, but its outcome is not known.
         Unknown = "unknown",
-        /// It was not sent, or refused free of charge: asking again costs what asking once does.
+        /// It was not sent, or refused free of charge: it can be sent again at the normal price.
         NotSent = "not_sent",
     }
 }
@@ -106,8 +106,8 @@ pub struct RowOutcome {
     pub fetched_at_ms: Option<i64>,
 }
 
-/// What a run took. In rows: `rows` is the sum of all statuses, of which `duplicates` and
-/// `from_store` cost nothing of their own.
+/// The receipt of a run. `rows` is the sum of all statuses; the rows in `duplicates` and `from_store` are among
+/// them, and cost nothing.
 ///
 /// It is serialized under the names of Python's `Receipt`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -141,7 +141,7 @@ pub struct Receipt {
     /// Lookups that were sent although the store has a contact for them. That contact is too old,
     /// was found with other required fields, or the caller asked for everything again.
     pub bought_again: u64,
-    /// What earlier runs left in doubt, and this one met.
+    /// The doubts of earlier runs that rows of this run have.
     #[serde(flatten)]
     pub inherited: Inherited,
     /// Rows with the status `not_sent`, because the store forbids sending them.
@@ -159,14 +159,14 @@ pub struct Receipt {
     pub notes: Vec<(&'static str, u64)>,
 }
 
-/// Doubts of earlier runs that a run met: they are on the books of the store, not on this
-/// receipt's.
+/// Doubts of earlier runs that rows of a run have. The store has recorded what they may cost; it is not in this
+/// receipt's credits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Inherited {
     /// Lookups; rows that wait for them are `unknown`.
     #[serde(skip)]
     pub lookups: u64,
-    /// Rows of status `unknown` that are so for no other reason.
+    /// Rows with the status `unknown` that have it only because of such a doubt.
     #[serde(rename = "inherited")]
     pub rows: u64,
     /// Credits that they may have cost.

@@ -1,9 +1,9 @@
 //! One request, from the claim to the stored answer, in a task of its own: whatever happens to the run, an
 //! answer that is paid for is not dropped.
 //!
-//! How an attempt ends, what becomes of its lookups in the store, and what the run is told:
+//! How an attempt ends, what happens to its lookups in the store, and what is reported to the run:
 //!
-//! | what happened | the lookups in the store | the run is told |
+//! | what happened | the lookups in the store | report to the run |
 //! |---|---|---|
 //! | the intent could not be recorded | not claimed | `NotNoted` |
 //! | the shared rate or limit leaves no room | not claimed | `NotBefore`, `NoRoom` |
@@ -139,7 +139,7 @@ impl Attempt {
     }
 }
 
-/// What the journal says of a request of so many lookups.
+/// The journal entry of a request of so many lookups.
 ///
 /// `credits` and `in_doubt` replace the worst case that the claim has noted. An unknown request may have cost one
 /// credit for each lookup. All other outcomes end an attempt before there is a request in the journal, so the last
@@ -194,7 +194,7 @@ pub(super) fn time_of_day(at_ms: i64) -> String {
     format!("{:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
 }
 
-/// What became of each lookup that was sent. A refusal that may be the request's fault is not remembered: once
+/// The outcome of each lookup that was sent. A refusal that may be the request's fault is not remembered: once
 /// the request is corrected, the record can be asked for again.
 ///
 /// Each lookup keeps its place. `NotSent` tells the store to release the lookup: somebody may ask for it again, at no

@@ -12,8 +12,8 @@ use exactbuyer_core::schedule::{Limiter, Share};
 /// By the service's address and the fingerprint of the key.
 type Registry = HashMap<(String, u64), Arc<Limiter>>;
 
-/// A share in the limiter of this origin and key. A limiter without users is kept while sends or a pause that
-/// it knows of still count.
+/// A share in the limiter of this origin and key. A limiter without users is kept as long as its sends or its
+/// pause still count.
 ///
 /// Each call first removes the limiters that nobody uses and on which no send or pause counts any more.
 pub(super) fn share(origin: (String, u64), rate: u32, now: Instant) -> Share {

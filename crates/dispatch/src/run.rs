@@ -21,8 +21,8 @@ use super::shell::Event;
 /// The most entries of the log that wait to be taken.
 const MOST_LOG_ENTRIES: usize = 1_000;
 
-/// A run under way. Dropping it stops the run, but what is in flight is still received, for as
-/// long as the engine's grace, and kept where there is a store.
+/// A run in progress. Dropping it stops the run. Replies to requests in flight are still received, for as long as
+/// the engine's grace, and stored if there is a store.
 pub struct Run {
     port: Arc<Port>,
     /// How long requests in flight may still take after a drop.
@@ -96,7 +96,8 @@ impl Port {
         }
     }
 
-    /// Reports what the run has met: when that stops it, as its input may be endless; and when it is over.
+    /// Reports the errors of the run: at once if an error stops it, because its input may be endless; otherwise
+    /// when it is over.
     pub(super) fn report(&self, troubles: Vec<Error>, over: bool) {
         let mut inner = self.lock();
         (inner.troubles, inner.over) = (troubles, over);
@@ -176,8 +177,8 @@ impl Run {
         self.port.lock().receipt.clone()
     }
 
-    /// What the run met, worst first: fatal, budget, unknown, rejected. What stops the run is reported
-    /// at once; the list is final once [`Run::next`] has returned `None`.
+    /// The errors of the run, worst first: fatal, budget, unknown, rejected. An error that stops the run is
+    /// reported at once; the list is final once [`Run::next`] has returned `None`.
     #[must_use]
     pub fn troubles(&self) -> Vec<Error> {
         self.port.lock().troubles.clone()

@@ -11,7 +11,7 @@
 //! | `objects/` | a contact's bytes into dicts and strings, as `json.loads` would build them |
 //! | `stores/`, `sandbox.rs` | methods of the store and of the sandbox into methods of Python classes |
 //! | `settings.rs`, `convert.rs`, `errors.rs` | settings, structs and errors |
-//! | `runtime.rs`, `ffi.rs` | threads and forks; the few calls of `CPython` that need `unsafe` |
+//! | `runtime.rs`, `ffi/` | threads and forks; the few calls of `CPython` that need `unsafe` |
 //!
 //! Three rules hold in all of these files:
 //!

@@ -1,6 +1,7 @@
-//! What the sandbox knows of each field type: when two values are the same identifier, which type a value looks like, and
-//! what a person has who is found by one. Its rules are much coarser than those of [`exactbuyer_core::identifier`], and on
-//! purpose not made of them: a stand-in that shared the client's rules could never show that they are wrong.
+//! What the sandbox knows of each field type: when two values are the same identifier, which type a value looks
+//! like, and which identifiers a person has who is found by such a value. Its rules are much coarser than those of
+//! [`exactbuyer_core::identifier`], and on purpose do not use them: a sandbox with the client's rules could never
+//! show that they are wrong.
 
 use exactbuyer_core::identifier::FieldType;
 
@@ -48,9 +49,9 @@ fn lower(value: &str, out: &mut String) {
     }
 }
 
-/// What a person has for certain.
+/// The identifier that a person has for certain.
 ///
-/// A person who is found by an identifier has that identifier; the rest is drawn.
+/// A person who is found by an identifier has that identifier; the others are drawn at random.
 pub(super) enum Has {
     /// An address at an employer.
     WorkEmail,

@@ -17,7 +17,7 @@ use exactbuyer_core::identifier::FieldType;
 use super::fault::Fault;
 use super::field_types;
 
-/// One request as it arrived, whatever became of it.
+/// One request as it arrived, whatever its outcome.
 ///
 /// Noted when its head is read, and completed when its reply is decided: until then it has no status and no
 /// lookups.

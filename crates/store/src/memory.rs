@@ -119,8 +119,8 @@ impl MemoryStore {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what became of lookups that this run had claimed. If the run will send again what is unknown,
-    /// that is not an outcome yet.
+    /// Notes the outcome of lookups that this run had claimed. If the run will send unknown lookups again,
+    /// `unknown` is not their outcome yet.
     fn note(
         &self,
         run: RunId,

@@ -1,1 +1,1 @@
-"""One call: what it is asked, its rows, how it waits, how it ends, and what is remembered of it."""
+"""One call: its arguments and rows, how it waits, how it ends, and what the enricher remembers of it."""

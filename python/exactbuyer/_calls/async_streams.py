@@ -48,7 +48,7 @@ class AsyncSource:
                 await self._has_room.wait()
 
     def take(self) -> list[object]:
-        """What has been read meanwhile."""
+        """The rows that were read since the last call."""
         rows, self._rows = self._rows, []
         # A closed loop raises here.
         with suppress(RuntimeError):
@@ -60,10 +60,10 @@ class AsyncSource:
         return self._task.done() and not self._rows
 
     def trouble(self) -> BaseException | None:
-        """What the source raised. Only once it is over."""
+        """The exception of the source, if any. Call it only when the source has ended."""
         if not self._task.cancelled():
             return self._task.exception()
-        # By whoever closed it; or by the source itself, for which something was cancelled that it waited for.
+        # Cancelled by `close`, or by the source itself, which waited for something that was cancelled.
         return None if self._closed else asyncio.CancelledError("the source of the rows was cancelled")
 
     def belongs_here(self) -> bool:
@@ -158,7 +158,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
         if reader.is_over():
             trouble = reader.trouble()
             if trouble is not None and not isinstance(trouble, Exception):
-                # What is in flight, and the rows before it, are `recover()`'s.
+                # `recover()` returns the rows in flight, and the rows before them.
                 self._detach()
                 self._end_reading()
                 raise trouble

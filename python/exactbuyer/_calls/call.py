@@ -84,10 +84,10 @@ class Call:
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._is_registered = False
         self.store_only = False
-        """Rows stay open because that is what was asked for."""
+        """The caller passed `store_only=True`, so open rows are expected."""
         self.refresh = False
         """To run it again pays again."""
-        # Nothing outlives the call, and it is real money: then how many rows have asked so far.
+        # Only if the call costs money and no store keeps its answers: how many rows have asked so far.
         unkept = self.settings.store is None and self.settings.service != LOOPBACK
         self._rows_without_store: int | None = 0 if unkept else None
 
@@ -166,7 +166,7 @@ class Call:
         return not progress["in_flight"] and progress["done"] >= progress["rows"]
 
     def unstored(self) -> int:
-        """How many lookups have an answer that its store does not have. Final once nothing is under way.
+        """How many lookups have an answer that the store does not have. Final when no request is in flight.
 
         A store does not keep contacts that mention a purged person.
         """
@@ -196,7 +196,7 @@ class Call:
         return None if self.settled is not None else self._current_receipt()
 
     def receipt(self) -> Receipt:
-        """What it took; final once it has been settled."""
+        """The receipt of this call; final once the call has been settled."""
         return self.settled or self._current_receipt()
 
     def stop(self) -> None:
@@ -225,9 +225,9 @@ class Call:
             self.is_caller_done = True
 
     def interrupt(self) -> Interrupted:
-        """After Ctrl-C: stops, waits for what is in flight, and gives what is to be raised.
+        """After Ctrl-C: stops, waits for the requests in flight, and returns the exception to raise.
 
-        A second Ctrl-C meanwhile waits no longer. Either way `recover()` has the rows, once.
+        A second Ctrl-C ends the wait. In both cases, `recover()` returns the rows, once.
         """
         try:
             self.keep_for_recovery()
@@ -262,9 +262,9 @@ class Call:
         )
 
     def settle(self) -> Results:
-        """Once it is over: adds the receipt to the call history, and returns the remaining rows.
+        """When the call is over: adds the receipt to the call history, and returns the remaining rows.
 
-        Broken off by Ctrl-C at any point, it can be done again.
+        If Ctrl-C interrupts it at any point, it can be called again.
         """
         if self._rest is not None:
             return self._rest
@@ -284,11 +284,11 @@ class Call:
         return rest
 
     def conclude(self, on_error: OnError) -> Results:
-        """Settles it, and raises or warns where there is reason to.
+        """Settles the call, and raises or warns if there is a reason.
 
         Raises:
-            ExactBuyerError: The worst that the run met: with `on_error="record"` only what is
-                about settings, not rows.
+            ExactBuyerError: The worst error of the run. With `on_error="record"`, only errors about settings
+                are raised.
         """
         results, receipt = self.settle(), self.receipt()
         troubles = self.run.troubles()
@@ -301,7 +301,7 @@ class Call:
                 raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
-        # What earlier runs left in doubt is told each time, and never raised.
+        # Doubts of earlier runs are reported each time, and never raised.
         expected = receipt.open_rows if self.store_only else receipt.inherited
         if receipt.open_rows and (receipt.stopped or not self.store_only):
             why = troubles[0][1] if troubles else receipt.why_open
@@ -314,7 +314,7 @@ class Call:
         return results
 
     def refused(self) -> bool:
-        """Whether the run met something about settings: then reading on is pointless."""
+        """Whether the run had an error about settings: then it is pointless to read more rows."""
         return any(is_about_settings for *_, is_about_settings in self.run.troubles())
 
     def _where_results_are(self) -> str:
@@ -335,7 +335,7 @@ class Call:
     def _current_receipt(self) -> Receipt:
         counts = self.run.receipt()
         if not self.over():
-            # What is in flight may be charged already.
+            # Requests in flight may be charged already.
             counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
         in_store = self.settings.store is not None
         return Receipt.from_core(

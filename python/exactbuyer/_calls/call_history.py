@@ -67,7 +67,7 @@ class CallHistory:
         """Notes a call that is about to send, by a weak reference."""
         with self._lock:
             self._begun[next(self._numbers)] = call
-        # So that two calls one after the other need the memory of one.
+        # Freed here, so that two calls one after the other need no more memory than one.
         self.last_results = None
 
     def add_receipt(self, call: Call, receipt: Receipt) -> None:
@@ -89,10 +89,10 @@ class CallHistory:
                 self._interrupted.append(call)
 
     def trim(self) -> None:
-        """Gives up the oldest interrupted calls if too many rows are kept, but never the newest call.
+        """Drops the oldest interrupted calls if too many rows are kept, but never the newest call.
 
-        A call is also kept while requests of it are under way, because its cost is not known yet, and until
-        its own caller has finished with it.
+        A call is also kept while its requests are in flight, because its cost is not known yet, and as long
+        as its own caller still takes rows from it.
         """
         with self._lock:
             kept = 0

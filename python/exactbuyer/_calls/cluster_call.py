@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ClusterCall(TableCall):
-    """A call that knows all distinct rows before it sends the first, so that no store has to recognise them.
+    """A call that knows all distinct rows before it sends anything: it recognises duplicates without a store.
 
     It keeps all of them in memory, about 100 bytes each.
     """
@@ -35,7 +35,7 @@ class ClusterCall(TableCall):
     def feed(self, rows: Rows) -> None:
         while not self._has_room(len(rows)) and not self.over():
             self.step()
-        # What concerns settings would refuse the other rows, too.
+        # An error about settings would also refuse all other rows.
         if not self.refused():
             self._fed += len(rows)
             super().feed(rows)

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoreId:
-    """Identifies a store: by the random name that it got when it was made, by its file, and by a mark.
+    """Identifies a store: by the random name that it got when it was created, by its file, and by a mark.
 
-    A copy of the file has the same name, but from then on answers of its own. The number of the file tells
-    most copies apart, but not a backup that was copied over the store, nor the files of two machines that
-    were made from one image. These do not have a mark that is written into the store only now.
+    A copy of the file has the same name, but its answers differ from then on. The number of the file (its
+    inode) distinguishes most copies, but not a backup that was copied over the store, and not the files of
+    two machines that were created from the same image. Such copies lack a mark that is written into the store
+    only now.
 
-    What remains: a copy that was made after the mark was written and whose file has the same number, such as
-    a snapshot of a whole disk, counts as the same store. On file systems that give files new numbers at each
-    mount (FAT, some FUSE), a pickle from before the mount counts as a copy of another store.
+    Two cases are not recognised. A copy that was made after the mark was written and whose file has the same
+    number, such as a snapshot of a whole disk, counts as the same store. On file systems that give files new
+    numbers at each mount (FAT, some FUSE), a pickle from before the mount counts as a copy of another store.
     """
 
     name: bytes

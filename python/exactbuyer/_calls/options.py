@@ -21,7 +21,7 @@ _NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What one call settles for itself, checked."""
+    """The arguments that one call sets for itself, checked."""
 
     field_type: FieldType | None
     required_fields: tuple[RequiredField, ...] | None

@@ -1,7 +1,7 @@
 """The state of an enricher that changes: the core's engine, the key, the call history, whether it is closed.
 
-Owns how rows are read and calls begin, and what becomes of an enricher when the interpreter ends or
-the process forks. Knows nothing of how a call waits.
+Owns how rows are read and calls begin, and what happens to an enricher when the interpreter ends or the
+process forks. Knows nothing of how a call waits.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Session:
     def begin(
         self, kind: type[CallT], name: str, options: CallOptions, watch: Watch, *, asking: int | None = None
     ) -> CallT:
-        """Begins a call of this kind. Nothing is sent before it is fed.
+        """Begins a call of this kind. Nothing is sent before the call gets rows.
 
         `asking` is how many rows need an answer, if known. With 0, the call needs no key and no store.
 
@@ -91,7 +91,7 @@ class Session:
         key = None
         engine = self._checked_engine()
         if asking == 0:
-            # Of its own: the first call of an engine settles its key, and opens the store.
+            # A separate engine, because the first call of an engine sets its key and opens the store.
             engine = self._engine_of(self.settings, None)
         elif not options.store_only:
             key = key_to_send(self._key)
@@ -121,9 +121,9 @@ class Session:
             raise wrong("store_only", "needs a store: ", Term("use_store"))
 
     def plan(self, read: Rows, options: CallOptions) -> Plan:
-        """What a call with these rows, on these terms, would ask."""
+        """What a call with these rows and options would look up."""
         self._check_store_only(options)
-        # A plan makes nothing: a store that is not there yet has nothing to say.
+        # A plan creates no store: a store that does not exist yet has no answers.
         store = None if self.store is None or not self.store.exists() else opened(self.store)
         counts = read.plan(self.settings.for_core(), store=store, **options.for_core())
         took = self.history.total()

@@ -11,9 +11,9 @@ PATIENCE_S = 0.05
 
 
 def looks_wrong(rows: object) -> bool:
-    """Whether this can be iterated over and may yet be no sequence of rows: the core says which.
+    """Whether this is iterable, but may not be a sequence of rows. The core decides.
 
-    A string, a pair, a mapping, a frame: cut into slices they would no longer be recognised.
+    Examples: a string, a pair, a mapping, a frame. Cut into slices, these would no longer be recognised.
     """
     return (
         isinstance(rows, (str, bytes, bytearray, Mapping, tuple))
@@ -24,10 +24,10 @@ def looks_wrong(rows: object) -> bool:
 
 
 def slices(rows: Iterable[object], size: int) -> Iterator[Sequence[object]]:
-    """The rows in slices of `size`; shorter ones where the source takes its time.
+    """The rows in slices of `size`, or in shorter slices if the source is slow.
 
-    What the source raises comes after the rows before it. A column is cut, not iterated over: its
-    parts are still columns, and say what type their numbers have.
+    An exception of the source is raised after the rows that came before it. A column is cut, not iterated
+    over: its parts are still columns, so the type of their numbers is known.
     """
     if _is_column(rows):
         for at in range(0, len(cast("Sequence[object]", rows)), size):

@@ -200,7 +200,7 @@ class TableStreamCall(TableCallBase):
 def taken(table: Table) -> Iterator[Batches]:
     """The blocks of a table that are ready, in order.
 
-    To be given to an `extend`: one C call from taking to keeping, so that a Ctrl-C can come before
-    or after it, but not between, where blocks taken and not yet kept would be lost.
+    Pass the result to `extend`. Taking and keeping the blocks are then one C call, so Ctrl-C comes before or
+    after it. In between, blocks that were taken and not yet kept would be lost.
     """
     return chain.from_iterable(map(type(table).blocks, (table,)))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class Waiter:
     """Wakes one coroutine: when the run has something, when :meth:`wake` is called, or after a while.
 
-    The core lets one at a time take results: nothing may be taken from the run while the waiter is
-    `waiting` for it. As a context manager, it detaches the call if the block raises.
+    Only one consumer at a time may take results, so nothing may be taken from the run while the waiter is
+    `waiting`. As a context manager, it detaches the call if the block raises.
     """
 
     def __init__(self, call: Call) -> None:
@@ -58,7 +58,7 @@ class Waiter:
             self._call.tick()
 
     def wake(self) -> None:
-        """Wakes whoever waits."""
+        """Wakes the coroutine that waits."""
         self._event.set()
 
     def close(self) -> None:
@@ -89,9 +89,9 @@ class Waiter:
 
 
 async def raise_if_cancelled() -> None:
-    """Raises a cancellation that came while the loop was busy: by Ctrl-C under `asyncio.run`, say.
+    """Raises a cancellation that came while the loop was busy, for example by Ctrl-C under `asyncio.run`.
 
-    To be awaited before a result is returned. A task that is cancelled in its last step comes to its end
-    as cancelled, and what it returned is nobody's.
+    Await it before a result is returned. If a task is cancelled in its last step, it ends as cancelled, and
+    the value that it returned is lost.
     """
     await asyncio.sleep(0)

@@ -1,13 +1,13 @@
 """Files that appear at their place whole or not at all.
 
-A draft is written beside its target and then moved there. Its process holds a lock on it. A later run can
-therefore tell a draft that a killed process has left, which may hold personal data, from one that another
+A draft is written beside its target and then moved there. Its process holds a lock on it. So a later run can
+distinguish a draft that a killed process has left, which may contain personal data, from a draft that another
 process is still writing. This works on one machine: locks on network disks may not reach other hosts. Modes
 and identities are set and checked on the open descriptor, never by name: another user who may write to the
 folder can replace a draft by a link at any moment.
 
-Windows has none of these locks, and moves and removes no file that is open. There a draft is closed before it
-is moved, and one that is closed and has not been written for an hour is abandoned.
+Windows has no such locks, and cannot move or remove a file that is open. There, a draft is closed before it
+is moved. A closed draft that was not written for an hour counts as abandoned.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Draft:
                 os.close(folder)
 
     def _moved_closed(self, target: Path, *, replace: bool) -> None:
-        """Moves it as Windows can: closed, and by a rename that replaces nothing unless it is told to."""
+        """Moves it in the way that Windows allows: first closes it, then renames it."""
         own = os.fstat(self._own)
         try:
             self.close()
@@ -139,10 +139,10 @@ class Draft:
         return True
 
     def _claimed(self, target: Path) -> None:
-        """Moves it over an empty file that is made in its place, and that no other program has touched.
+        """Creates an empty file at the target. Replaces it by the draft if no other program has touched it.
 
-        A rename replaces whatever is there, and Python has none that does not. So a file that another program
-        moves there, or writes into the empty file, in the instant between the check and the rename is lost.
+        Python has no rename that refuses to replace a file. So if another program moves a file there, or
+        writes into the empty file, between the check and the rename, its data is lost.
         If the process is killed in that instant, the empty file remains.
         """
         claim = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)

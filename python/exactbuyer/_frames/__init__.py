@@ -1,4 +1,5 @@
 """Tables: pandas, polars, pyarrow and other Arrow data. Shared with the command line.
 
-What cannot be read or looked up raises a `ConfigError`; what is no table, a `TypeError`.
+Data that cannot be read or looked up raises a `ConfigError`. An object that is not a table raises a
+`TypeError`.
 """

@@ -1,4 +1,4 @@
-"""Tables of pyarrow, and tables that are no more than Arrow's C interface."""
+"""Tables of pyarrow, and objects that have only Arrow's C interface."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PyarrowFrame(Frame):
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         pa, column = library("pyarrow"), self._table.column(label)
-        # pyarrow before 25 exports a view without long texts in a way that crashes whoever reads it.
+        # pyarrow before 25 exports a view without long texts in a way that crashes the reader.
         if pa.types.is_string_view(column.type):
             column = column.cast(pa.large_string())
         return column, ""
@@ -60,13 +60,13 @@ class PyarrowFrame(Frame):
         pa = library("pyarrow")
         whole = table.combine_chunks().to_batches()
         if len(whole) > 1:
-            # More text in one column than a batch of `string` can hold: the columns that are ours give way.
+            # More text in one column than a batch of `string` can hold: the added columns get another type.
             fields = list(table.schema)
             for place, field in enumerate(fields[theirs:], theirs):
                 fields[place] = field.with_type(pa.large_string()) if field.type == pa.string() else field
             schema = pa.schema(fields, metadata=table.schema.metadata)
             whole = table.cast(schema).combine_chunks().to_batches()
-        # Of no rows there is no batch at all.
+        # A table without rows has no batch at all.
         return whole[0] if whole else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 

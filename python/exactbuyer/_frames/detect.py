@@ -1,7 +1,7 @@
 """Every kind of table that can be enriched: how its columns are read, and ours put beside them.
 
-Told by what a table can do and where its class comes from: no library is imported to look. Knows
-nothing of calls.
+A kind is recognised by the methods of a table and by the module of its class, so no library is imported.
+Knows nothing of calls.
 """
 
 from __future__ import annotations

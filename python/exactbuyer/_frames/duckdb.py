@@ -1,4 +1,4 @@
-"""Relations of duckdb: the result is a relation of the same connection, and shows itself as a table."""
+"""Relations of duckdb: the result is a relation of the same connection, and prints as a table."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ def check_labels(
 ) -> None:
     """Checks that the columns to look up are there, each once.
 
-    A label that is not there is repeated only if it is plainly a name: it may be a value, if a column was
-    passed instead of its name.
+    The message repeats a label that is not there only if it is plainly a name: it may be personal data, if a
+    column was passed instead of its name.
     """
     for place, label in enumerate(labels, 1):
         count = names.count(label)

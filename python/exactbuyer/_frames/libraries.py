@@ -49,9 +49,9 @@ def home_of(data: object) -> str:
 
 
 def aligned(cells: Any) -> Any:
-    """A column of pyarrow whose buffers begin where Arrow's C interface wants them; anything else as it is.
+    """A pyarrow column with its buffers aligned as Arrow's C interface requires. Other objects are unchanged.
 
-    Buffers that came out of a pickle begin anywhere, such as those of a frame that a worker of Dask got.
+    Buffers from a pickle may begin anywhere, such as those of a frame that a worker of Dask received.
     """
     if home_of(cells) != "pyarrow" or not hasattr(cells, "type"):
         return cells
@@ -72,7 +72,7 @@ def _is_aligned(array: Any) -> bool:
 
 
 def arrow_input(data: object) -> ArrowInput:
-    """What hands its rows on by Arrow's C interface, opened."""
+    """Opens an object that has Arrow's C interface."""
     try:
         return ArrowInput(data)
     except ValueError as trouble:
@@ -87,7 +87,7 @@ def arrow_input(data: object) -> ArrowInput:
 
 
 def arrow_table(data: object) -> Batches:
-    """What hands its rows on by Arrow's C interface, read whole."""
+    """Reads an object that has Arrow's C interface completely."""
     source = arrow_input(data)
     try:
         return Batches.concat(source, list(source))
@@ -98,7 +98,7 @@ def arrow_table(data: object) -> Batches:
 
 
 def _unreadable(data: object, trouble: Exception) -> TypeError:
-    # What the trouble says is somebody else's words, and may quote what is in the table.
+    # The text of the exception is not ours, and may quote values of the table.
     return TypeError(
         f"data is of type {type(data).__name__}, and what it hands on by Arrow's C interface cannot be read "
         f"({type(trouble).__name__}): make it a table of pandas, polars or pyarrow first"

@@ -15,7 +15,7 @@ COLUMNS_KEY = "exactbuyer_columns"
 
 
 class Notes(dict[str, Any]):
-    """What a table remembers of the call: the receipt, and the columns that were added."""
+    """What a table records about the call: the receipt, and the columns that were added."""
 
     def as_json(self) -> dict[str, str]:
         """The same for a place that holds text only."""

@@ -1,7 +1,7 @@
 """Tables that can be read only once, batch by batch: how a batch is read, and ours put beside it.
 
-The batches of pyarrow's readers stay pyarrow's, so that what is raised on the way stays what it is; those of
-anything else are the core's.
+The batches of pyarrow's readers stay pyarrow objects, so that an exception of the source keeps its class. The
+core reads the batches of all other objects.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TableReader:
         return self._source.names(), self._source.metadata()
 
     def parts(self, rows: int) -> Iterator[Any]:
-        """What it gives, in parts of at most so many rows."""
+        """The rows of the reader, in parts of at most so many rows."""
         for batch in self._source:
             for at in range(0, len(batch), rows):
                 yield batch.slice(at, rows)

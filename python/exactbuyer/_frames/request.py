@@ -50,7 +50,7 @@ class TableRequest:
     Attributes:
         by: The labels of the columns to look up, in order of preference, each with its field type.
         prefix: Stands before the name of every column that is added.
-        columns: Of each column to add: its name, its path and its type.
+        columns: For each column to add: its name, its path and its type.
         marks: For each column to look up, the marks between several values of one cell.
         region: The label of the column that says where a row's phone numbers are from.
         words: The words for reasons in the column of reasons.
@@ -134,7 +134,7 @@ class TableRequest:
         """The columns of an earlier call that this one replaces.
 
         Returns:
-            The labels of what to drop, in the table's order.
+            The labels of the columns to drop, in the table's order.
 
         Raises:
             ConfigError: A column would be replaced that is not of an earlier call, or is to be looked up.

@@ -101,7 +101,7 @@ def read_lookup_columns(
     except (ConfigError, MemoryError):
         raise
     except Exception as trouble:
-        # What Arrow's C interface raises says nothing of whose column it is.
+        # An exception of Arrow's C interface does not say which column caused it.
         columns = [(name, column) for name, _, column, *_ in given] + ([regions[:2]] if regions else [])
         at = next((column for column in columns if not _can_be_read(*column)), None)
         if at is None:

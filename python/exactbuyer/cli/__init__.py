@@ -1,7 +1,7 @@
 """The command line: files in, files out, by the same calls that Python makes.
 
-Owns what only a command has: kinds of files, where output goes, questions, exit codes. Whatever costs
-money is decided below it. Needs the extra `cli`; the sandbox needs nothing.
+Owns what only a command has: kinds of files, where output goes, questions, exit codes. The rooms below decide
+everything that costs money. Needs the extra `cli`, except for the sandbox.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line, as `exactbuyer` and `python -m exactbuyer` do.
 
     Args:
-        arguments: What follows the program's name. `None`: the process's own.
+        arguments: The arguments after the program's name. `None`: those of the process.
 
     Returns:
         The exit code: one of `ExitCode`.

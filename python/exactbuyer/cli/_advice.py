@@ -19,7 +19,7 @@ _BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode
 
 def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     """What to do next."""
-    # Of a store that is gone, nobody knows what it lacks.
+    # If the store is gone, it is not known which answers it lacks.
     in_store = result.receipt.in_store and bool(result.is_stored or result.unstored)
     again = again_in_words(options, in_store=in_store, spent=result.spent)
     if result.exit_code in _BROKEN_OFF or result.is_lost:
@@ -63,7 +63,7 @@ def _after_breaking_off(result: RunResult, again: str) -> str:
 
 
 def title_of(result: RunResult) -> str | None:
-    """What stands above the receipt of a run that did not come to its end; `None`: the usual."""
+    """The title of the receipt of a run that did not complete; `None`: the usual title."""
     receipt = result.receipt
     if result.is_whole:
         return None

@@ -48,7 +48,7 @@ class CommandOptions:
         return location
 
     def delimiter(self) -> str | None:
-        """What stands between cells."""
+        """The character between cells."""
         text = self["delimiter"]
         if text is None:
             return None
@@ -63,7 +63,7 @@ class CommandOptions:
         location, sheet = self.location(), self["sheet"]
         source = opened(location, self.delimiter(), survey, skip_rows=skip_rows, labels=labels, sheet=sheet)
         if not source.names:
-            # JSON Lines without a line: no rows, which are looked up in no time.
+            # JSON Lines without a line: there are no rows to look up.
             source.names = self.table_request(source).labels
         return source
 
@@ -84,7 +84,8 @@ class CommandOptions:
         """The columns to look up, with their field types, as far as they were given.
 
         Args:
-            names: The columns that there are: `a=phone` is one of them before it is a type.
+            names: The columns of the input. If one is called `a=phone`, that text means this column, not a
+                type.
         """
         columns: dict[str, FieldType | None] = {}
         file_kind = self.location().kind
@@ -112,7 +113,7 @@ class CommandOptions:
         return [name if mark and kind in FIELD_TYPES else text for text, name, mark, kind in parts]
 
     def table_request(self, source: Source) -> TableRequest:
-        """What is wanted of an input."""
+        """The columns of an input to look up, and those to add."""
         by, region = self.by(source.names), self["region_column"]
         table_request = TableRequest.checked(
             by, self._columns(), self["prefix"], self._split([*by]), None, region=region, words=WORDS

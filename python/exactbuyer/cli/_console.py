@@ -134,7 +134,7 @@ def print_data(lines: Iterable[str]) -> None:
             sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         sys.stdout.flush()
     except OSError as error:
-        # What could not be written is not to be tried again when the interpreter ends.
+        # Otherwise the interpreter would try to write the rest again when it ends.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)

@@ -18,7 +18,7 @@ def key_in(path: str) -> Secret:
     file = Path(path)
     try:
         with file.open("rb") as stream:
-            # Of the file that is open, not of one that may have come to its place since.
+            # The mode of the open file, because another file may have taken its place since.
             mode = os.fstat(stream.fileno()).st_mode
             if os.name == "posix" and stat.S_ISREG(mode) and mode & 0o077:
                 raise UsageError(

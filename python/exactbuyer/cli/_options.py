@@ -199,7 +199,7 @@ def store_options() -> Callable[[FunctionT], FunctionT]:
 
 
 def service_options() -> Callable[[FunctionT], FunctionT]:
-    """Who is asked, and how."""
+    """The service, and how requests reach it."""
     return _all(
         click.option(
             "--sandbox", is_flag=True, help="Use the built-in sandbox: invented people, no cost, no key."

@@ -1,4 +1,4 @@
-"""What an input would ask and could cost, however long it is: planned in windows that add up."""
+"""What an input of any length would look up and could cost: planned in windows, which are added up."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def planned(
     """The plan of an input, read to its end.
 
     Returns:
-        Its plan; its first thousand problems. Of more than `WINDOW_ROWS` rows it is an upper bound: a
-        duplicate of a row in another window counts as one to ask.
+        The plan, with the first thousand problems. For more than `WINDOW_ROWS` rows it is an upper bound: a
+        duplicate of a row in another window counts as a lookup of its own.
 
     Raises:
         ConfigError: A column cannot be looked up.

@@ -42,7 +42,7 @@ logger = logging.getLogger("exactbuyer")
 
 
 class Approval(NamedTuple):
-    """What a run may spend, whatever happens to its input and the store after the plan."""
+    """What a run may spend, even if its input or the store change after the plan."""
 
     credits: int
     """The most credits."""
@@ -56,16 +56,16 @@ class RunSpec:
 
     Attributes:
         source: What is read.
-        rows: How many rows it has; `None` if nobody knows.
+        rows: How many rows it has; `None` if that is unknown.
         location: Where the output goes.
         overwrite: What it may replace there.
-        delimiter: What stands between its cells; `None`: as usual for its kind.
+        delimiter: The character between its cells; `None`: as usual for its kind.
         table_request: What is looked up, and which columns are added.
-        defuse: Text that is added may not be a formula.
+        defuse: Whether added text that looks like a formula is written so that it is not one.
         progress: As for `enrich_table`.
-        costs: What is asked is paid for: it is no sandbox that answers.
-        approval: What it may spend, because nobody has approved more; `None`: only the user's own limit.
-        again: What to say of running the same command again, after it may have cost something.
+        costs: Whether lookups cost money: the service is not a sandbox.
+        approval: How much was approved, which it may spend; `None`: only the user's own limit applies.
+        again: The advice about running the same command again, if the run may have cost something.
     """
 
     source: Source
@@ -96,15 +96,15 @@ class RunResult:
 
     Attributes:
         exit_code: The exit code.
-        receipt: What it took.
-        input_rows: How many rows the input has; `None` if nobody knows.
+        receipt: The receipt of the run.
+        input_rows: How many rows the input has; `None` if that is unknown.
         is_whole: The output is in its place, with every row.
         costs: As in the `RunSpec`.
         is_stored: A store has all answers.
         unstored: How many answers the store does not have; 0 without a store.
         message: What went wrong, in one line; empty if nothing did.
-        kept: What is left of it, if it did not come to its end and no store has all answers.
-        lost_credits: Credits for answers that are then nowhere.
+        kept: The output that was kept, if the run did not complete and no store has all answers.
+        lost_credits: Credits for answers that are then lost.
     """
 
     exit_code: ExitCode
@@ -130,7 +130,7 @@ class RunResult:
 
 
 class _Piece(NamedTuple):
-    """What is written at once: of how many rows, and of how many that were paid for."""
+    """What is written at once, the number of its rows, and how many of these were paid for."""
 
     content: Any
     rows: int
@@ -143,7 +143,7 @@ class _FileReader(TableReader):
     joiner: Joiner
     signals: Signals
     counts_paid = False
-    """What is lost if the run does not come to its end has to be told: no store keeps it."""
+    """If the run does not complete, it must report what is lost, because no store keeps it."""
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._source = data
@@ -152,7 +152,7 @@ class _FileReader(TableReader):
     def parts(self, rows: int) -> Iterator[Any]:
         parts = self._source.parts(rows)
         while True:
-            # Whoever types it may be slow.
+            # The input may be typed by a person, who may be slow.
             with self.signals.released():
                 part = next(parts, None)
             if part is None:
@@ -173,7 +173,7 @@ class _FileReader(TableReader):
 
 
 def check(source: Source, table_request: TableRequest, settings: Settings) -> None:
-    """Checks what is wanted against the columns that there are.
+    """Checks the request against the columns of the input.
 
     Raises:
         ConfigError: A column is missing, or in the way.
@@ -194,7 +194,7 @@ def reader_of(spec: RunSpec, settings: Settings) -> tuple[_FileReader, Outline]:
 
 
 def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
-    """Does it.
+    """Carries out the run.
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.
@@ -229,7 +229,7 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
             if ended is None:
                 ended = _finished(stream, reader, output)
             if not stream.is_over:
-                # After a second Ctrl-C whoever waits, in closing or recovering, would wait in vain.
+                # After a second Ctrl-C, closing or recovering would wait for nothing.
                 stream.close_enricher_at_once()
             return _concluded(ended, spec, stream, written, enricher)
         except KeyboardInterrupt:
@@ -277,7 +277,7 @@ def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signal
         return _End(signals.exit_code, _BROKEN_OFF[signals.exit_code], getattr(interrupt, "table", None))
     except ExactBuyerError as error:
         kind = type(error).__name__
-        # What the core says of it; the exception adds where in Python the rows are.
+        # The core's message, because the exception's message also says where in Python the rows are.
         messages = (message for met, message in stream.troubles() if met == kind)
         return _End(exit_code_of_error(kind), in_options(next(messages, error.message)), error.table)
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
@@ -327,7 +327,7 @@ def _ignoring_errors() -> Generator[None]:
 def _concluded(
     ended: _End, spec: RunSpec, stream: FileStream, written: _Written, enricher: BulkEnricher
 ) -> RunResult:
-    """What became of it all; keeps what was paid for, if nothing else remembers it."""
+    """The result of the run. Keeps the rows that were paid for, if no store has them."""
     receipt = stream.receipt
     if ended.exit_code is ExitCode.CREDITS and (beyond := _beyond_approval(spec, receipt)):
         ended = ended._replace(message=beyond)
@@ -356,7 +356,7 @@ def _concluded(
     path = output.keep({RECEIPT_KEY: receipt.to_dict()}) if written.rows else None
     where = None if path is None else str(path)
     if where is None and written.rows and output.is_stream and ended.exit_code is not ExitCode.PIPE_CLOSED:
-        # Whoever reads it, or the file that it was sent to, has them.
+        # The reader of the stream, or the file that it was sent to, has the rows.
         where = None if output.has_failed else "the output"
     kept = None if where is None else KeptOutput(where, written.rows)
     done = replace(done, kept=kept)

@@ -55,9 +55,9 @@ class Signals:
 
     @contextmanager
     def released(self) -> Generator[None]:
-        """Inside, within :meth:`held`, a signal raises at once, and one that waited raises here.
+        """Inside, within :meth:`held`, a signal raises at once, and a signal that had to wait raises here.
 
-        For waiting: whatever is taken or written in here could be lost.
+        Use it only for waiting: anything that is taken or written inside could be lost.
         """
         held, self._held = self._held, False
         try:

@@ -39,7 +39,7 @@ def store(context: click.Context, path: str | None, default_region: str | None) 
     `enrich` keeps its answers in the store: the FILE passed with --store, else what EXACTBUYER_STORE names,
     else a file in .exactbuyer/ of the working directory (or where a warning said).
     """
-    # Of an enricher that is told nothing: where its answers would go.
+    # The store of an enricher without any settings: its answers would be kept there.
     with Console().showing_log():
         file = path or BulkEnricher().settings.store
     if file is None:

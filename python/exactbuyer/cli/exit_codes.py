@@ -88,7 +88,7 @@ _OF_KINDS = {
 
 
 _OF_ROWS = {"BadRequestError", "RateLimitError", "ServerError", "TransportError", "UnknownOutcomeError"}
-"""Errors that concern some rows. The receipt says what became of these."""
+"""Errors that concern some rows. The receipt counts these rows by status."""
 
 
 def exit_code_of_error(kind: str) -> ExitCode:
@@ -97,11 +97,11 @@ def exit_code_of_error(kind: str) -> ExitCode:
 
 
 def exit_code_of_run(kinds: Iterable[str], receipt: Receipt) -> ExitCode:
-    """The exit code of a run that came to its end: its worst trouble decides.
+    """The exit code of a run that completed: its worst error decides.
 
     Args:
-        kinds: The classes of what it met.
-        receipt: What it took.
+        kinds: The classes of its errors.
+        receipt: The receipt of the run.
     """
     met = {_OF_KINDS[kind] for kind in kinds if kind in _OF_KINDS}
     for exit_code in _OF_KINDS.values():

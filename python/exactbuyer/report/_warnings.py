@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from .receipt import Receipt
 
 MANY_ROWS = 1_000
-"""Beyond so many, what they bring is worth keeping."""
+"""If more rows are looked up without a store, there is a warning."""
 
 
 def warn_of_store(message: str) -> None:
-    """Something about the store that somebody should see to."""
+    """A problem with the store that the user should look at."""
     warnings.warn(StoreWarning(message), stacklevel=_callers_level())
 
 
 def warn_of_nothing_kept() -> None:
-    """Many rows are about to be paid for, and nothing keeps what they bring."""
+    """Many rows are about to be paid for, and no store keeps their answers."""
     warn_of_store(
         Message(
             Term("no_store"),
@@ -47,11 +47,11 @@ def warn_of_given_up(calls: int) -> None:
     )
 
 
-# Where warnings are errors, these carry what was paid for, as any other error does.
+# If warnings are turned into errors, these have the results and the receipt, as any other error has.
 
 
 def warn_not_stored(results: Results, receipt: Receipt, store: str | None) -> None:
-    """Answers came that could not be kept."""
+    """Answers could not be stored."""
     message = (
         f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored. Only what this call "
         f"returned has them: keep it, and check the store ({store})"
@@ -70,12 +70,12 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
 
 
 def warn_of_column(message: str, results: Results, receipt: Receipt) -> None:
-    """What a table asks by, or asks for, seems to be the wrong thing."""
+    """The `by` or `columns` of a table seem to be wrong."""
     warnings.warn(ColumnWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
 
 
 def _callers_level() -> int:
-    """The `stacklevel` of the first frame outside this package, for whoever calls this."""
+    """The `stacklevel` of the first frame outside this package, seen from the caller of this function."""
     here, level, frame = str(Path(__file__).parents[1]), 1, inspect.currentframe()
     frame = frame.f_back if frame is not None else None
     while frame is not None and frame.f_code.co_filename.startswith(here):

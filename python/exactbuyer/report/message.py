@@ -47,7 +47,7 @@ class Term(str):
 
 
 class Message(str):
-    """A text that can be said again in the words of another audience.
+    """A text that can be shown again in the words of another audience.
 
     Args:
         *parts: Texts, terms and other messages, one after the other.

@@ -25,7 +25,7 @@ _LISTS_DIFFER = 0.03
 
 
 def min_duration_s(requests: int, requests_per_minute: int) -> float:
-    """The least time that so many requests take: a window's worth goes at once, and the rest waits for it."""
+    """The minimum time for so many requests: one window is sent at once, and the rest waits."""
     return float(max(requests - 1, 0) // requests_per_minute * _WINDOW_S)
 
 
@@ -104,7 +104,7 @@ class Plan:
         max_credits: int | None,
         spent: int = 0,
     ) -> Plan:
-        """The plan of rows, from the core's counts; `spent` is what counts where no store does."""
+        """The plan of rows, from the core's counts; `spent` is used if no store counts the credits."""
         budget = settings.budget
         counts = dict(counts)
         left: int | None = counts.pop("room")
@@ -178,7 +178,7 @@ class Plan:
         return Message(text, *self._held_by())
 
     def _held_by(self) -> tuple[str, ...]:
-        """What the ceiling has to do with it."""
+        """The note that the limit bounds the credits, if it does."""
         if self.ceiling is None or self.ceiling_left is None:
             return ()
         if not self.max_credits == self.ceiling_left < self.to_send[1]:
@@ -188,7 +188,7 @@ class Plan:
         return (f": {self.ceiling_left:,} of ", Term("max_credits"), f" ({self.ceiling:,}) left")
 
     def checks(self) -> list[str]:
-        """What to look at before it is sent, in words; rows count from 0."""
+        """What to check before anything is sent, in words; rows are numbered from 0."""
         again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"
         suspects = [
             f"{_whose(row, kind)} stands in {count(rows, 'row')}: a placeholder?"

@@ -1,4 +1,4 @@
-"""A few rows of results as a table of people, for whoever asks for it. Pure."""
+"""A few rows of results as a table of people, if the user asks for it. Pure."""
 
 from __future__ import annotations
 

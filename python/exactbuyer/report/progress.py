@@ -139,7 +139,7 @@ ProgressOption: TypeAlias = "Literal['auto'] | bool | Callable[[Progress], objec
 
 
 class Display:
-    """Shows how a run is getting on."""
+    """Shows the progress of a run."""
 
     every_s = DRAW_EVERY_S
 
@@ -157,7 +157,7 @@ class Display:
 
 
 class Watch:
-    """Asks a run where it stands, as often as its display wants; `"auto"` spares a young one.
+    """Reads the progress of a run as often as its display needs it; with `"auto"`, not in the first second.
 
     Args:
         option: The caller's `progress`.
@@ -169,20 +169,20 @@ class Watch:
         self._total = total
         self._chunk_size = self._requests_per_minute = 0
         self._began = time.monotonic()
-        # Who asks for a display gets it at once, and so at the end of the shortest run.
+        # A display that the caller asks for is shown at once, so even the shortest run shows its end.
         self._has_shown = option is True or callable(option)
         patience_s = max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
         self._due = self._began + (0.0 if self._has_shown else patience_s)
 
     def paced_by(self, settings: Settings) -> None:
-        """How fast the run can be at best: before it is ticked."""
+        """Sets how fast the run can be at best. Call it before the first `tick`."""
         self._chunk_size, self._requests_per_minute = settings.chunk_size, settings.requests_per_minute
 
     def tick(self, counts: Callable[[], Mapping[str, Any]], *, last: bool = False) -> None:
-        """Shows where the run stands, if it is time to.
+        """Shows the progress of the run, if it is time.
 
         Args:
-            counts: Gives the core's counts; called only when they are shown.
+            counts: Returns the core's counts; called only when they are shown.
             last: The run is over, or nobody waits for it any more: a display that has shown anything shows
                 the end, too, in which all rows without an answer are open. Then it is taken away.
         """
@@ -199,10 +199,10 @@ class Watch:
             self.close()
 
     def interrupted(self) -> None:
-        """Calls the caller's function no more.
+        """No longer calls the caller's function.
 
-        It may be what has interrupted the run, and would again. And a run that nobody waits for may be ended
-        in any thread, and while locks are held.
+        The function itself may have interrupted the run, and might do so again. Besides, a run that nobody
+        waits for may end in any thread, and while locks are held.
         """
         if isinstance(self._display, _Function):
             self.close()
@@ -213,7 +213,7 @@ class Watch:
             write_line(text)
 
     def close(self) -> None:
-        """Takes the display away."""
+        """Removes the display."""
         display, self._display = self._display, None
         if display is not None:
             with suppress(Exception):
@@ -230,14 +230,14 @@ class Watch:
         done, left_s = known.get("done", 0), known.get("left_s")
         unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
         if unread > 0 and done > 0:
-            # Of a stream the core knows only the rows it has read: the others come as fast as those did,
-            # and no faster than their requests may go out.
+            # For a stream, the core knows only the rows that were read. The estimate assumes that the
+            # others come as fast as those did, and no faster than their requests may be sent.
             as_before_s = elapsed_s * (unread + counts["rows"] - done) / done
             known["left_s"] = max(left_s or 0.0, as_before_s, self._paced_s(counts, unread))
         return Progress(**known)
 
     def _paced_s(self, counts: Mapping[str, Any], unread: int) -> float:
-        """How long the requests that are left take at best, once there are more than may go out at once."""
+        """The minimum time for the requests that are left, if they are more than may be sent at once."""
         if not self._requests_per_minute:
             return 0.0
         requests_left = counts.get("requests_left", 0) + -(-unread // self._chunk_size)
@@ -306,7 +306,7 @@ def _mark_open(bar: Any, *, last: bool) -> None:
 
 
 def _columns() -> int | None:
-    """How wide the terminal is, less the cursor's own place; `None` where there is none."""
+    """The width of the terminal, minus one column for the cursor; `None` if there is no terminal."""
     if _in_notebook() or not _in_terminal():
         return None
     try:

@@ -208,7 +208,7 @@ class Receipt:
 
         Raises:
             UnknownOutcomeError: Some rows may have been charged and have no answer.
-            ExactBuyerError: Some rows were not sent. It is of the class that `stopped_error` names.
+            ExactBuyerError: Some rows were not sent. Its class is the one in `stopped_error`.
         """
         if not self.open_rows:
             return
@@ -238,7 +238,7 @@ class Receipt:
             notes=_added(self.notes, other.notes),
             # Credits of two prices add up, their money does not.
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
-            # Of several folders, the last one: each receipt names its own.
+            # If both have a folder, the later one is kept: each receipt has its own folder.
             answers=other.answers or self.answers,
         )
 

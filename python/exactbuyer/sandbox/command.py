@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serves a sandbox until Ctrl-C or SIGTERM; the URL is the first line of standard output.
 
     Args:
-        arguments: What follows the program's name. `None`: the process's own.
+        arguments: The arguments after the program's name. `None`: those of the process.
 
     Returns:
         The exit code: 0; arguments that cannot be read, or a port that is taken, exit with 2.

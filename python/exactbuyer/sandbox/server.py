@@ -171,8 +171,8 @@ class Sandbox:
             request: The number of the request with the fault, or several numbers. Requests are numbered as
                 they arrive, from 1. Without `request` and `probability`, every request from now on has the
                 fault.
-            probability: The probability that a request has the fault, from 0 to 1. It depends only on the
-                seed of the sandbox and the number of the request whether it has.
+            probability: The probability that a request has the fault, from 0 to 1. Whether a request has it
+                depends only on the seed of the sandbox and the number of the request.
             times: The most requests that get the fault. `None`: any number.
             pause: How long `slow` waits (1 s by default), or `drip` pauses before each byte (50 ms by
                 default); for other faults, an additional wait before the answer. In seconds or as a

@@ -1,8 +1,8 @@
 """Where `store="auto"` puts a store if the environment does not name one.
 
 That is the working directory or, if its disk cannot be relied on, the user's folder for state. It is never a
-folder for temporary files: a job's own is deleted when the job ends, with what was paid for. The core judges
-disks. Nothing here opens a store.
+folder for temporary files: such a folder is deleted when its job ends, with the answers that were paid for.
+The core judges disks. Nothing here opens a store.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ def file_at(name: str, place: Hidden) -> Path:
 
     Args:
         name: The name of the argument.
-        place: What was given. It is hidden, and the caller has removed it from its own frame: an address may
-            hold a password, and a traceback that prints locals must not show it.
+        place: The value that was passed, hidden. The caller has removed it from its own frame: an address may
+            contain a password, and a traceback that prints local variables must not show it.
 
     Raises:
         ConfigError: It is a database's address, or cannot be a path.
@@ -80,7 +80,7 @@ def check_path(name: str, path: str) -> None:
     """Refuses text that cannot be a path on any system.
 
     Raises:
-        ConfigError: It is too long, or holds half a character or a line break.
+        ConfigError: It is too long, or has half a surrogate pair or a control character.
     """
     check_text(name, path)
     if any(letter < " " for letter in path):

@@ -1,4 +1,4 @@
-"""The checks of settings, and what their messages say. `definitions.py` says which setting has which.
+"""The checks of settings, and their messages. `definitions.py` assigns the checks to the settings.
 
 The core checks what only it can check (an address, a proxy, a file of certificates, a country, a time zone),
 and makes the message. Knows nothing of runs.

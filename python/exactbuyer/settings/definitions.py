@@ -1,7 +1,7 @@
 """The settings of an enricher, each defined once: its type, its check, and its option of the command line.
 
 The constructor of `BulkEnricher` has their defaults and documentation, and the core has those that it reads;
-`tests/python/test_listed.py` compares them. Settings are checked once and cannot be changed then. Knows
+`tests/python/test_listed.py` compares them. Settings are checked once and cannot be changed after that. Knows
 nothing of runs. The key is not a setting and never comes here.
 """
 

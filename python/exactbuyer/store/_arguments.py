@@ -1,4 +1,4 @@
-"""What is given to the store's methods, checked."""
+"""Checks the arguments of the store's methods."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A store's answers, written to a file in a common format.
 
-Owns the formats. What a line says is the core's affair, and what may be replaced that of `_overwrite`.
+Owns the formats. The core decides what a line contains, and `_files/overwrite.py` what may be replaced.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -
 
     Args:
         export: The lines.
-        path: Where to. A link is followed.
+        path: The new file. A link is followed.
         store: The store that is exported.
         force: Whether a file that is no earlier export may be replaced.
 
     Returns:
-        How many there are.
+        The number of lines.
 
     Raises:
         ConfigError: The path has another ending, or is a store or a file that may not be replaced.

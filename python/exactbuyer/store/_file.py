@@ -1,7 +1,7 @@
-"""A store's file, as Python holds it: where it lies, opened when it is needed, closed before a fork.
+"""A store's file as a Python object: its path, opened when it is needed, closed before a fork.
 
-Knows nothing of what is asked of it: that is in `store`. Never opens the file itself, which two SQLite
-libraries in one process would damage: the core does.
+Knows nothing of the calls on a store: these are in `store.py`. Never opens the file itself, because two
+SQLite libraries in one process would damage it: the core opens it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class StoreFile:
-    """A store's file, and how identifiers are read by whoever asks about it."""
+    """A store's file, and how identifiers in calls on it are read."""
 
     __slots__ = ("_default_region", "_na_values", "_path", "_service", "_store", "_warned")
 
@@ -50,7 +50,7 @@ class StoreFile:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """The path of the file."""
         return self._path
 
     def exists(self) -> bool:
@@ -62,7 +62,7 @@ class StoreFile:
         """Closes the file. The next use of this object opens it again.
 
         If nothing else uses the store, the files are closed and the log (`-wal`) is gone when this
-        returns. An enricher counts as a user of its own, besides its `enricher.store`.
+        returns. An enricher and its `enricher.store` count as two users.
         """
         self._store.close()
 

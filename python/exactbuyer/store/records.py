@@ -51,7 +51,7 @@ class JournalEntry:
     settled_at: datetime | None
     """When it ended; `None` while it is in flight."""
     outcome: RequestOutcome | None
-    """What became of it; `None` while it is in flight."""
+    """How it ended; `None` while it is in flight."""
     http_status: int | None
     took_s: float | None
     required_fields: tuple[str, ...]

@@ -43,8 +43,8 @@ const MOST_READINGS: usize = 3;
 const LOCAL_DIGITS: usize = 7;
 
 crate::listed! {
-    /// What kind of identifier a lookup asks by. The names are the service's
-    /// (`contact-enrichment/bulk-enrichment-api`, read 2026-11-23).
+    /// The kind of identifier in a lookup. The names are the service's (`contact-enrichment/bulk-enrichment-api`,
+    /// read 2026-11-23).
     #[derive(PartialOrd, Ord)]
     pub enum FieldType {
         /// An e-mail address.

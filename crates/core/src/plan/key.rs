@@ -13,7 +13,7 @@ use crate::identifier::{FieldType, Identifier, Invalid, RULES_VERSION};
 
 use super::{Preference, Row};
 
-/// What a row asks for, as it is written.
+/// What a row looks up, in the form in which it is written as text.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Written<'a> {

@@ -11,8 +11,7 @@ use super::Row;
 /// An identifier looks like a placeholder if it is in more rows than this, and in more than one row
 /// of a hundred.
 ///
-/// Such values (`info@acme.example`, a switchboard) are not wrong, but a caller who pays for them should have
-/// meant it.
+/// Such values (`info@acme.example`, a switchboard) are not wrong, but the caller should know before paying for them.
 const SUSPICIOUS: u32 = 20;
 
 /// What a run would do. It is serialized under the names of Python's `Plan`.
@@ -37,13 +36,13 @@ pub struct Summary {
     /// Lookups if every first identifier is found.
     #[serde(skip)]
     pub lookups_least: u64,
-    /// Lookups if none is until the last.
+    /// Lookups if no identifier of any row is found before its last one.
     #[serde(skip)]
     pub lookups_most: u64,
-    /// Rounds of asking if every list-row comes to its last identifier.
+    /// The most lookups that a single row may need, one after the other.
     #[serde(skip)]
     pub rounds: u64,
-    /// Credits at most: one for each row that asks for something of its own.
+    /// The maximum cost in credits: one for each row that may need a lookup of its own.
     #[serde(rename = "max_credits")]
     pub credits_most: u64,
     /// Identifiers that are in suspiciously many rows, the most frequent first.
@@ -73,11 +72,11 @@ pub enum Stored {
     Hit,
     /// The stored answer that the service found nothing.
     Miss,
-    /// A doubt or a bar, so that it would not be sent.
+    /// It is in doubt or barred, so it would not be sent.
     Open,
 }
 
-/// One identifier, and what the rows want of it.
+/// One identifier, and how the rows use it.
 ///
 /// One for each different identifier of the rows.
 struct Seen<'a> {

@@ -331,7 +331,7 @@ impl Table {
         }
     }
 
-    /// Moves a list-row on after a miss or a rejection; whether there was anything to move on to.
+    /// After a miss or a rejection, moves a row with several identifiers to its next one, if there is one.
     fn next_alternative(&mut self, number: u64, outcome: &Outcome) -> bool {
         let Some(choice) = self.choice_mut(number) else { return false };
         choice.missed |= *outcome == Outcome::Miss;

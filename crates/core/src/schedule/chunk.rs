@@ -1,4 +1,4 @@
-//! What goes to the shell as a request, and what comes back. Data only.
+//! The requests that the shell gets, and the reports that it returns. Data only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +34,7 @@ impl Chunk {
         self.attempts == 0 && self.group.is_none() && self.doubt.is_none()
     }
 
-    /// A chunk with the same past and these lookups.
+    /// A chunk with the same past (attempts, group, doubt) and these lookups.
     pub(super) fn with(&self, ids: Vec<LookupId>) -> Self {
         let Self { attempts, due, group, ref doubt, .. } = *self;
         Self { ids, attempts, due, group, doubt: doubt.clone() }
@@ -70,7 +70,7 @@ pub struct Report {
     /// For each lookup of the request, in order: which were claimed, and so were sent. Empty if nothing
     /// was claimed, or if nobody knows: then all of them count as sent.
     pub claimed: Vec<Availability>,
-    /// What became of the request.
+    /// How the request ended.
     pub outcome: AttemptOutcome,
     /// When it was over, in milliseconds since 1970.
     pub at_ms: i64,
@@ -81,25 +81,25 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of an attempt that sent nothing, or that nobody knows more of.
+    /// The report of an attempt that sent nothing, or about which nothing more is known.
     #[must_use]
     pub const fn of(outcome: AttemptOutcome) -> Self {
         Self { claimed: Vec::new(), outcome, at_ms: 0, not_stored: false, withheld: 0 }
     }
 }
 
-/// What became of one attempt to send a chunk.
+/// How one attempt to send a chunk ended.
 #[derive(Debug)]
 pub enum AttemptOutcome {
     /// Other requests ask for all of its lookups, or have asked.
     NothingToSend,
     /// The store could not note the intent, so nothing was sent.
     NotNoted(Error),
-    /// Nothing was sent: others who share the store have used up the rate. Not before so long.
+    /// Nothing was sent: other processes that share the store have used up the rate. Try again after this time.
     NotBefore(Duration),
-    /// Nothing was sent: it would exceed the ceiling that the store keeps.
+    /// Nothing was sent: it would exceed the spending limit that the store counts.
     NoRoom(Room),
-    /// A reply that was charged, and what it says of each lookup.
+    /// A reply that was charged, and its outcome for each lookup.
     Answered(Settlement),
     /// No such reply.
     Failed {

@@ -30,17 +30,17 @@ pub struct Question {
     from: Option<u64>,
 }
 
-/// Lookups that other requests ask for, with what they are sent with if those do not get an answer.
+/// Lookups that other requests ask for. If those requests get no answer, this run sends the lookups.
 ///
 /// The store does not say when a lookup becomes free. It says that something has changed; then all of them are
-/// looked at.
+/// checked.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     /// In chunks, because lookups keep their past: see [`Chunk`].
     waiting: Vec<Chunk>,
-    /// Those about which the store is being asked.
+    /// The chunks about which the store is being asked.
     checking: VecDeque<Chunk>,
-    /// Something may have become known of them.
+    /// The store may know something new about them.
     look_again: bool,
 }
 
@@ -60,7 +60,7 @@ impl Held {
         std::mem::take(&mut self.waiting)
     }
 
-    /// Waits for these. Returns whether there were any.
+    /// Adds lookups to wait for. Returns whether there were any.
     fn wait_for(&mut self, chunk: Chunk) -> bool {
         let any = !chunk.ids.is_empty();
         if any {
@@ -162,8 +162,8 @@ impl Scheduler {
         }
     }
 
-    /// Where an answer comes from that this run has not asked for; `stored` if it was there before the run came
-    /// to it. A doubt counts as the store's only if no run under way has caused it.
+    /// The source of an answer that this run has not asked for. `stored` says whether the answer was there before
+    /// the run came to it. A doubt counts as the store's only if no live run has caused it.
     fn origin(&mut self, outcome: &Outcome, seen: Seen, stored: bool) -> Origin {
         let doubt = matches!(outcome, Outcome::Unknown(_));
         if doubt && seen.inherited {
@@ -187,7 +187,7 @@ impl Scheduler {
 
     /// These lookups were sent once and will not be sent again: they are unknown, for this run and for others.
     ///
-    /// The store is told, because it may have freed them in the expectation that this run would send them
+    /// This tells the store so, because it may have freed them in the expectation that this run would send them
     /// again.
     pub(super) fn remember_doubt(&mut self, ids: &[LookupId], doubt: &Arc<str>) {
         let doubted = ids.iter().filter_map(|id| Some((self.table.identifier(*id)?.clone(), doubt.clone())));

@@ -123,8 +123,8 @@ impl Scheduler {
         self.paused(chunk, wait);
     }
 
-    /// The service has accepted the request: what follows concerns single lookups. A reply without any answer
-    /// counts as unanswered, although its credits are known.
+    /// The service has accepted the request, so everything that follows concerns single lookups. A reply without
+    /// any answer counts as unanswered, although its credits are known.
     fn answered(&mut self, chunk: &Chunk, reserved: usize, settlement: Settlement, asked: Origin) {
         let (credits, in_doubt) = (u64::from(settlement.credits), u64::from(settlement.in_doubt));
         let count = |is: fn(&Outcome) -> bool| settlement.outcomes.iter().filter(|one| is(one)).count();
@@ -287,7 +287,7 @@ impl Scheduler {
         }
     }
 
-    /// What is not sent again is `not_sent`, unless it is in doubt already.
+    /// Lookups that are not sent again are `not_sent`, unless they are in doubt already.
     ///
     /// So no lookup that may have been charged is ever reported as not sent.
     pub(super) fn leave(&mut self, chunk: Chunk, reason: &Arc<Message>) {
@@ -304,7 +304,7 @@ impl Scheduler {
         self.effects.push(Effect::Log(LogEntry { kind, lookups, wait, cause }));
     }
 
-    /// Puts a chunk where it is sent from again.
+    /// Returns a chunk to the place from which it is sent again.
     ///
     /// Plain lookups go back to the table, to be mixed with others. Lookups with a past (attempts, a group, a
     /// doubt) stay together, so that the past is known when they return.
@@ -336,9 +336,9 @@ impl Scheduler {
         }
     }
 
-    /// A request was charged, or may have been, and answered nothing.
+    /// Counts a request without any answer that was charged, or may have been.
     ///
-    /// A gateway that charges and then fails would otherwise use up the whole list.
+    /// Otherwise a gateway that charges and then fails would use up the whole list.
     fn unanswered(&mut self) {
         if self.doubts.unanswered() && self.ending.reason.is_none() {
             let first_doubt = self.tally.first_doubt();

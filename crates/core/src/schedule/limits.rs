@@ -13,14 +13,15 @@ use super::next::Blocked;
 use super::tally::LimitedBy;
 use super::trouble;
 
-/// How long a run believes what the store says is left of its ceiling: others change it.
+/// How long a run relies on the store's last word about the credits that are left: other processes change this
+/// number.
 const BELIEVED: Duration = Duration::from_secs(1);
 
 /// Unknown replies in a row after which a run stops: a gateway that charges and then fails must not use up the
 /// whole list.
 const MOST_UNKNOWN_IN_A_ROW: u32 = 3;
 
-/// While a deadline counts, the clock is looked at this often.
+/// How often the clock is read while there is a deadline.
 const SLICE: Duration = Duration::from_secs(1);
 
 /// A run that wakes later than this was held up: its process was stopped, or its machine slept.
@@ -31,14 +32,15 @@ const LATE: Duration = Duration::from_millis(100);
 pub(super) struct Ceilings {
     /// The limit of this run; the enricher's own is in [`Limits`](super::Limits).
     pub(super) own: Budget,
-    /// What the store last said is left of a ceiling that it keeps, and until when to believe it.
+    /// The credits that were left of the store's limit when the store was last asked, and until when to rely on
+    /// that.
     pub(super) stored: Option<(Room, Instant)>,
     /// How many of the answers so far were hits: whether the few credits that are left are worth a request.
     pub(super) hit_rate: HitRate,
 }
 
 impl Ceilings {
-    /// Called when the store has refused a claim for want of room.
+    /// Called when the store has refused a claim because it would exceed the limit.
     pub(super) fn believe(&mut self, room: Room, now: Instant) {
         self.stored = Some((room, now + BELIEVED));
     }
@@ -89,25 +91,26 @@ impl Doubts {
         self.most.saturating_sub(in_flight + self.unknown)
     }
 
-    /// A request was charged or may have been, and answered nothing. Returns whether too many did so in a row.
+    /// Counts a request without any answer that was or may have been charged. Returns whether there were too many in
+    /// a row.
     pub(super) const fn unanswered(&mut self) -> bool {
         self.in_a_row += 1;
         self.in_a_row >= MOST_UNKNOWN_IN_A_ROW
     }
 }
 
-/// What the run was told to wait for.
+/// The pauses that the run has to keep.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
-    /// Others who share the store have used up the rate until then.
+    /// Other processes that share the store have used up the rate until then.
     pub(super) not_before: Option<Instant>,
     /// Since when every reply was a 429, and until when the last one asked to wait.
     pub(super) limited: Option<(Instant, Instant)>,
 }
 
 impl Pauses {
-    /// Another 429. Returns whether there was nothing else for longer than any pause may be: then waiting
-    /// does not help. Time in which nothing was asked does not count.
+    /// Notes another 429. Returns whether there have been only 429s for longer than the longest pause: then
+    /// waiting does not help. Time in which nothing was sent does not count.
     pub(super) fn limited(&mut self, now: Instant, wait: Duration) -> bool {
         let since = match self.limited {
             Some((since, until)) if now <= until + WINDOW => since,

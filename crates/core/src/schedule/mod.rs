@@ -24,8 +24,8 @@
 //! | `retries` | chunks to be sent again; the search for a refused record |
 //! | `limits` | the run's own limits: on credits, on unknown lookups, on requests, on time |
 //! | `shared` | the limits that several runs share |
-//! | `tally`, `trouble` | counts, and what people are told |
-//! | `log` | what a log shows |
+//! | `tally`, `trouble` | counts, and messages for people |
+//! | `log` | entries for the log of the caller |
 
 mod chunk;
 mod consult;
@@ -73,16 +73,16 @@ pub use tally::{LimitedBy, Progress};
 /// While so many lookups wait to be sent, no more rows are admitted.
 const READ_AHEAD: usize = 16_384;
 
-/// What one run may decide for itself.
+/// The options of one run.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// Instead of the engine's own.
     pub required_fields: Option<Box<[Box<str>]>>,
-    /// Tightens the engine's ceiling for this run.
+    /// Lowers the engine's limit on credits for this run.
     pub max_credits: Option<u64>,
-    /// Ask again for what the store has.
+    /// Look up again what the store has.
     pub refresh: bool,
-    /// Send nothing: what the store cannot answer is `not_sent`.
+    /// Send nothing: lookups that the store cannot answer are `not_sent`.
     pub store_only: bool,
     /// All rows are available at once: nothing is sent before the input is finished, and each answer is
     /// kept until the last row that names its lookup, so that it is not paid for again. Otherwise a lookup
@@ -210,7 +210,8 @@ impl Scheduler {
         self.seal_if_complete();
     }
 
-    /// Sends nothing new. What is in flight may still take `grace`; of several, the shortest counts.
+    /// Sends nothing new. Requests in flight may still take `grace`. If it is called several times, the shortest
+    /// grace counts.
     pub fn stop(&mut self, grace: Duration, now: Instant) {
         self.intake.over = true;
         self.halt(&Arc::new(trouble::STOPPED.into()), None);
@@ -222,7 +223,7 @@ impl Scheduler {
         self.effects.drain(..)
     }
 
-    /// What the run has met, worst first: fatal, budget, unknown, rejected.
+    /// The errors of the run, worst first: fatal, budget, unknown, rejected.
     #[must_use]
     pub fn troubles(&self) -> Vec<Error> {
         self.tally.troubles()
@@ -304,7 +305,7 @@ impl Scheduler {
         self.flights.values().map(|flight| flight.chunk.ids.len()).sum()
     }
 
-    /// The chunks whose lookups may still become something else than an outcome.
+    /// The chunks whose lookups have no outcome yet.
     fn open_chunks(&self) -> impl Iterator<Item = &Chunk> {
         let in_flight = self.flights.values().map(|flight| &flight.chunk);
         in_flight.chain(self.retries.iter()).chain(self.held.iter())

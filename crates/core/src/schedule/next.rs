@@ -16,7 +16,7 @@ use super::retries::GroupId;
 use super::tally::LimitedBy;
 use super::{Scheduler, trouble};
 
-/// How often a run that waits for other processes looks whether they are done.
+/// How often a run that waits for other processes checks whether they are done.
 const LISTEN_EVERY: Duration = Duration::from_millis(100);
 
 /// A partial chunk from a slow source is sent after so long.
@@ -71,7 +71,7 @@ pub struct Nap {
 /// Not an error of the run: [`Scheduler::next`] turns it into a sleep or a stop.
 #[derive(Debug)]
 pub(super) enum Blocked {
-    /// Not before then, or before something else happens; what the run waits for.
+    /// Ask again at this time, or when something happens. Contains what the run waits for.
     Until(Option<Instant>, LimitedBy),
     /// Nothing can be sent any more.
     Over(Error),

@@ -98,7 +98,7 @@ pub(super) struct Splits {
     groups: Vec<Group>,
     /// A chunk of the run was accepted: the request itself is right.
     accepted: bool,
-    /// Single records that were too large a request (413).
+    /// Requests with a single record that were too large (413).
     too_large: u32,
 }
 
@@ -139,7 +139,7 @@ impl Splits {
         }
     }
 
-    /// A part came back, neither accepted nor refused; `counted` if it cost a request.
+    /// A part came back, neither accepted nor refused. `counted` says whether it cost a request.
     pub(super) fn undecided(&mut self, id: GroupId, counted: bool) {
         if let Some(group) = self.groups.get_mut(id.0) {
             group.in_flight -= 1;
@@ -155,7 +155,7 @@ impl Splits {
         }
     }
 
-    /// A single record was too large a request; returns whether by now every request must be.
+    /// A request with a single record was too large. Returns whether by now every request must be too large.
     pub(super) const fn too_large(&mut self) -> bool {
         self.too_large += 1;
         !self.accepted && self.too_large >= HOPELESS

@@ -16,7 +16,7 @@ use super::next::Blocked;
 use super::tally::LimitedBy;
 use super::trouble;
 
-/// What the runs of an engine compete for.
+/// The credits and slots that the runs of an engine share.
 #[derive(Debug)]
 pub struct Limits {
     /// One lock for credits and slots, so that a run takes both or neither.

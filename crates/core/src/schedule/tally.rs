@@ -20,7 +20,7 @@ use super::trouble::counted;
 /// Whether the service has accepted a request of the run so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Reception {
-    /// Nothing of the run was accepted or refused: rows that were refused, were refused before it.
+    /// No request of the run was accepted or refused. Rejected rows were refused before this run.
     #[default]
     Unasked,
     /// Single records were refused, and nothing was accepted.
@@ -146,7 +146,7 @@ impl Tally {
         self.first_doubt.get_or_insert_with(|| reason.clone());
     }
 
-    /// This run met a doubt that an earlier run left.
+    /// A row of this run has a doubt that an earlier run left.
     pub(super) fn inherited(&mut self, seen: Seen) {
         let inherited = &mut self.receipt.inherited;
         inherited.lookups += 1;
@@ -181,7 +181,7 @@ impl Tally {
         self.stopped_by.sort_by_key(severity);
     }
 
-    /// What the run met, worst first: fatal, budget, unknown, rejected.
+    /// The errors of the run, worst first: fatal, budget, unknown, rejected.
     ///
     /// Empty if every row was answered, missing or invalid.
     pub(super) fn troubles(&self) -> Vec<Error> {
@@ -268,20 +268,20 @@ crate::listed! {
         MaxCredits = "max_credits",
         /// The service has asked for a pause (429).
         Pause = "the service's pause",
-        /// What is left waits to be sent again.
+        /// The lookups that are left wait to be sent again.
         Retries = "retries",
         /// The input has no more rows yet.
         Source = "the source",
         /// The caller has not taken the results yet.
         Consumer = "the consumer",
-        /// Another run is asking for what is left.
+        /// Another run is asking for the lookups that are left.
         AnotherRun = "another run",
         /// Everything is in flight.
         Latency = "latency",
     }
 }
 
-/// How far a run is. It is serialized under the names of Python's `Progress`.
+/// The progress of a run. It is serialized under the names of Python's `Progress`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct Progress {
     /// Rows fed.

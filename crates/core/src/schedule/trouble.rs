@@ -33,7 +33,7 @@ pub(super) fn pause_too_long(wait: Duration) -> Error {
     Error::new(ErrorKind::RateLimit, message).with_status(429)
 }
 
-/// Waiting has not helped for so long that it will not help.
+/// The service has answered 429 for so long that waiting will not help.
 pub(super) fn nothing_but_429() -> Error {
     let minutes = counted(LONGEST_PAUSE.as_secs() / 60, "minute");
     let message = message!(

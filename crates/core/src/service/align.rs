@@ -21,7 +21,7 @@ use super::transport::{Cut, Reply};
 /// The result of a request that was charged: its answers and its cost.
 #[derive(Debug)]
 pub struct Settlement {
-    /// What became of each lookup, in the order they were sent: a hit, a miss, or unknown.
+    /// The outcome of each lookup, in the order in which they were sent: a hit, a miss, or unknown.
     pub outcomes: Vec<Outcome>,
     /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
     /// null.

@@ -151,7 +151,7 @@ fn write_text(out: &mut Vec<u8>, text: &str, spelling: &Spelling) {
     }
 }
 
-/// A look-up in a table, for each byte that is sent.
+/// Looks the encoding up in a table. Called for each byte that is sent.
 #[expect(clippy::indexing_slicing, reason = "a byte always fits a table of 256")]
 fn spelled(spelling: &Spelling, byte: u8) -> &Spelled {
     &spelling.bytes[usize::from(byte)]

@@ -84,7 +84,7 @@ pub struct Room {
 pub struct Evidence {
     /// When it ended, in milliseconds since 1970.
     pub at_ms: i64,
-    /// What became of it.
+    /// How it ended.
     pub outcome: RequestOutcome,
     /// The HTTP status, if there was a reply.
     pub status: Option<u16>,

@@ -49,7 +49,7 @@ pub(crate) struct Assembly {
     values: VecDeque<Option<Py<PyAny>>>,
     /// The row of the first entry in `values`. Grows as the rows at the front are handed out.
     first: u64,
-    /// Outcomes that came before their turn, from `turn` on.
+    /// Outcomes that arrived before their turn, from `turn` on.
     early: VecDeque<Option<RowOutcome>>,
     /// How many of `early` are there; the others are gaps.
     early_len: usize,

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A list uses `fill`, a stream `take`, a table `gather`. There are two locks. The inbox is asynchronous and
-//! says who consumes. The assembly is an ordinary mutex, held for the time of one call. Whoever needs both
-//! takes the inbox first.
+//! says who consumes. The assembly is an ordinary mutex, held for the time of one call. Code that needs both takes
+//! the inbox first.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -54,7 +54,7 @@ const MOST_ROWS_AT_ONCE: usize = 4_096;
 /// How long a cancelled waiter may take to release the inbox.
 const HANDOVER: Duration = Duration::from_millis(250);
 
-/// What the consumer has received from the run and not yet turned into results. Whoever holds its lock is the
+/// What the consumer has received from the run and not yet turned into results. The holder of its lock is the
 /// consumer.
 struct Inbox {
     run: Arc<exactbuyer_dispatch::Run>,

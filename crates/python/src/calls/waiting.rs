@@ -75,7 +75,7 @@ pub(crate) fn wait_for<T: Send + 'static>(
     }
 }
 
-/// Whoever takes the work first does it: the new thread, or the caller if there is no new thread.
+/// The work is done by the first thread that takes it: the new thread, or the caller if there is no new thread.
 fn take<F>(act: &Mutex<Option<F>>) -> Option<F> {
     lock(act).take()
 }

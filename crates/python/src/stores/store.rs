@@ -3,8 +3,8 @@
 //! Each method follows one pattern: get the handle of this process, ask on a thread of its own while the
 //! caller's thread watches for Ctrl-C (`Store::ask`), and give the answer to Python by serde.
 //!
-//! Handles are reference counted. Whoever drops the last one waits for the store's threads, so handles are
-//! dropped with the interpreter released, or on the waiting thread.
+//! Handles are reference counted. Dropping the last one waits for the store's threads, so handles are dropped with
+//! the interpreter released, or on the waiting thread.
 
 use std::path::PathBuf;
 use std::sync::Mutex;

@@ -22,7 +22,7 @@ use contact::{Pen, write_person};
 
 /// The people of one seed.
 ///
-/// It stores nobody: whoever is asked for is invented at that moment, and always in the same way.
+/// It stores nobody: a person is invented when a request asks for them, and always in the same way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct People {
     /// Another seed has other people.

@@ -72,7 +72,7 @@ fn word(part: &str) -> Option<&str> {
     (!letters.is_empty() && letters.chars().all(char::is_alphabetic)).then_some(letters)
 }
 
-/// Whether a word can be a name: an initial is none.
+/// Whether a word can be a name. An initial is not a name.
 fn is_name(word: &str) -> bool {
     word.chars().nth(1).is_some()
 }

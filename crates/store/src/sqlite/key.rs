@@ -52,8 +52,8 @@ impl FromSql for Key {
 /// The secret of a store: a random number that is drawn when the file is created. Copies have it too; it is stored nowhere
 /// else.
 ///
-/// Two stores have the same secret only if one is a copy of the other, or both are copies of a third. A merge uses
-/// this to take over who was purged.
+/// Two stores have the same secret only if one is a copy of the other, or both are copies of a third. So a
+/// merge of copies can take over purges.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secret {
     /// For identifiers.
@@ -98,7 +98,8 @@ impl Secret {
 
     /// The fingerprint of an API key in the journal.
     ///
-    /// Not the key itself: whoever reads a store cannot use the account, and another store has another fingerprint.
+    /// It is not the key itself, so a reader of the store cannot use the account. Another store has another
+    /// fingerprint.
     pub(crate) fn fingerprint(&self, key: &ApiKey) -> u64 {
         let mut hasher = SipHasher24::new_with_key(&self.keys);
         hasher.write(key.expose().as_bytes());

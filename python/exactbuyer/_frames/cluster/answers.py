@@ -1,4 +1,4 @@
-"""The answers to the distinct rows of a frame: saved in parts while they come, in memory or as Parquet."""
+"""The answers to the distinct rows of a frame: saved in parts while they arrive, in memory or as Parquet."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ ATTEMPTS = 3
 class Parts(NamedTuple):
     """The answers that were saved: a column `key`, and those that are added.
 
-    If they are read by partition, a column `partition` says by which one; a key that several partitions
-    have is there for each.
+    If they are read by partition, a column `partition` has the partition's number. A key that is in several
+    partitions has a row for each of them.
     """
 
     tables: list[Any]
@@ -62,8 +62,9 @@ class _Part(NamedTuple):
 class Answers:
     """Saves the answers of the rows of a spool: one part at a time, in a thread, while others are looked up.
 
-    `blocks` are those that are not known to be saved, in the order of the rows. A Ctrl-C at any point loses
-    nothing: a part is saved under the number of its first row, and again if it is not known whether it was.
+    `blocks` are the blocks that may not be saved yet, in the order of the rows. Ctrl-C at any point loses
+    nothing: a part is saved under the number of its first row, and is saved again if it may not have been
+    saved.
     """
 
     def __init__(self, frame: ClusterFrame, spool: Spool, path: str | None) -> None:
@@ -86,7 +87,8 @@ class Answers:
     def save(self, *, last: bool = False) -> None:
         """Starts to save the next part as soon as the previous one is saved. At the end, saves everything.
 
-        If as many blocks wait as the part under way has, it waits too, so that memory stays bounded.
+        If as many blocks wait as the part that is being saved has, this call waits, too, so that memory stays
+        bounded.
         """
         while self.blocks:
             self._part = part = self._part or self._start_next(last=last)

@@ -1,4 +1,4 @@
-"""Which engine a frame belongs to. No engine is imported to look."""
+"""Which engine a frame belongs to. No engine is imported to find that out."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class ClusterInput:
         self.rows = self.spool.rows
 
     def prepare(self) -> None:
-        """Makes ready to keep answers. What would fail after they are paid for fails here.
+        """Prepares the place of the answers. Problems that would occur after they are paid for occur here.
 
         Raises:
             ConfigError: There are too many rows for memory, the folder cannot be written, or the engine

@@ -46,7 +46,7 @@ class RayFrame(ClusterFrame):
         schema = self._dataset.schema()
         if schema is not None and isinstance(schema.base_schema, library("pyarrow").Schema):
             return schema.base_schema.empty_table()
-        # Of blocks of pandas, it is known only from one of them how they look in Arrow.
+        # If the blocks are pandas frames, only a block itself shows its types in Arrow.
         for batch in self._dataset.limit(1).iter_batches(**_BLOCKS):
             return batch.slice(0, 0)
         raise ConfigError("the Dataset has no rows, so that Ray does not know the types of its columns")
@@ -98,5 +98,5 @@ def _distinct(keys: KeyMaker, rows: Any) -> Any:
 
 
 def _mark(keyed: Any) -> bytes:
-    """What tells a block from others: a hash of the keys of its rows, in order."""
+    """Identifies a block: a hash of the keys of its rows, in order."""
     return hashlib.blake2b(as_numbers(keyed["key"].combine_chunks()), digest_size=16).digest()

@@ -90,7 +90,7 @@ class Spool:
             given += len(asks)
 
     def _asks(self) -> Iterator[Any]:
-        """What the distinct rows ask for, as it came."""
+        """What the distinct rows look up, in the batches in which it arrived."""
         pa = library("pyarrow")
         self._file.seek(0)
         entry = 0

@@ -36,7 +36,7 @@ class KeyMaker:
     Attributes:
         request: The columns to look up.
         rules: How their texts are read.
-        rules_version: The version of the caller's rules. Workers with others would make other keys.
+        rules_version: The version of the caller's rules. Workers with another version would make other keys.
     """
 
     request: TableRequest
@@ -84,7 +84,7 @@ class Joiner:
     Attributes:
         keys: Makes the keys of the rows.
         schema: The columns that are added.
-        dropped: The columns of an earlier call, which these replace.
+        dropped: The columns of an earlier call, which the added columns replace.
     """
 
     keys: KeyMaker

@@ -200,11 +200,11 @@ def check_installed(module: str, what: str) -> None:
 
 
 def location_of(path: str, kind_name: str | None, option: str) -> Location:
-    """The location of a path. Its kind is the one that was named, else that of its suffix.
+    """The location of a path. Its kind is `kind_name`, else that of its suffix.
 
     Args:
         path: The path, or `-`.
-        kind_name: The kind that was named, as in `"csv.gz"`; `None`: by the suffix.
+        kind_name: The kind that the user gave, as in `"csv.gz"`; `None`: by the suffix.
         option: The option that names the kind, for messages.
     """
     known = ", ".join(KINDS)
@@ -252,7 +252,7 @@ def _is_folder(path: str) -> bool:
     try:
         return Path(path).is_dir()
     except OSError:
-        # Whoever opens it says why.
+        # The attempt to open it will report why.
         return False
 
 

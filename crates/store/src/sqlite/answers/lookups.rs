@@ -362,7 +362,7 @@ pub(super) fn with_bodies(
     Ok(availability)
 }
 
-/// Why a lookup is not sent that a user has decided about.
+/// The reason why a lookup is not sent if a user has decided about it.
 fn dropped(at_ms: i64) -> Message {
     message!(
         "in doubt since {}, and left alone since: {} lets it be asked for again",

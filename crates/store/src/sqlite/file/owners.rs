@@ -175,7 +175,7 @@ impl SideFile {
         platform::read_at(self.file.get()?, &mut mark, 0).map(|()| mark)
     }
 
-    /// If that cannot be found out, it is: no owner may be treated as dead because of it.
+    /// Returns true if that cannot be found out: then no owner is treated as dead.
     fn is_in_place(&self, store: &Path) -> bool {
         self.look(store).unwrap_or(true)
     }

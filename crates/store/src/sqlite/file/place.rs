@@ -98,7 +98,7 @@ pub(crate) fn canonical(path: &Path) -> Option<PathBuf> {
     Some(dunce::canonicalize(folder_of(&path)).ok()?.join(path.file_name()?))
 }
 
-/// Writes the folder of a new file to the disk. Otherwise a power cut may remove the file's name, and with it a
+/// Writes the folder of a new file to the disk. Otherwise a power cut may remove the file's name, and with it
 /// content that was synced. SQLite does this for the files that it creates itself.
 pub(crate) fn sync_folder_of(path: &Path) {
     sync_folder(folder_of(path));

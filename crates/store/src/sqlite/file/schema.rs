@@ -1,7 +1,8 @@
 //! The tables, and what a file records about itself: its service, its secret, its name, and its versions.
 //!
-//! A store is created by whoever opens an empty file. `application_id` says that a file is a store, `user_version` is
-//! the version of its tables, and `meta` has the rest. Opening never changes an existing file's tables.
+//! The first process that opens an empty file creates the store. `application_id` says that a file is a store,
+//! `user_version` is the version of its tables, and `meta` has the rest. Opening never changes an existing file's
+//! tables.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};

@@ -29,7 +29,7 @@ pub struct JournalEntry {
     /// When it was settled; `None` while it is in flight.
     #[serde(rename = "settled_at_ms")]
     pub settled_ms: Option<i64>,
-    /// What became of it; `None` while it is in flight.
+    /// How it ended; `None` while it is in flight.
     pub outcome: Option<RequestOutcome>,
     /// The HTTP status, if there was a reply.
     #[serde(rename = "http_status")]

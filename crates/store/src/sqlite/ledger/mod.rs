@@ -5,7 +5,7 @@
 //! | question | where | cost |
 //! |---|---|---|
 //! | is there room under a spending limit? | `ceilings` | one row, or the requests of the period by index |
-//! | what may have been charged, and what becomes of it? | `doubts` | the doubts, by index |
+//! | what may have been charged, and what was decided about it? | `doubts` | the doubts, by index |
 //! | how many of these rows will have a contact? | `estimate` | the journal from its end, until a thousand requests fit |
 //! | what was sent, when, with which tags? what does the invoice say? | `journal` | the whole journal; for an invoice, the requests of the month |
 

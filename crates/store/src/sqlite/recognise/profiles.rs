@@ -4,7 +4,7 @@ use exactbuyer_core::identifier::{FieldType, Rules, identify};
 
 use super::Sought;
 
-/// The most characters of an address that are read: those after them only say where somebody came from.
+/// The most characters of an address that are read. Later characters are usually only tracking parameters.
 const LONGEST: usize = 2_048;
 
 /// The most earlier ends of an address that are tried in one word.

@@ -1,8 +1,8 @@
 //! Work about owners: what dead processes have left, and what other processes have committed.
 //!
-//! An owner is buried by whoever notices that its lock is gone: a claim that meets its requests, a run that waits for
-//! them, or the next opening. All of them use [`WriterState::bury`]. Burying twice is harmless: the second time,
-//! there is nothing left.
+//! An owner is buried as soon as somebody notices that its lock is gone: a claim that finds its requests, a run that
+//! waits for them, or the next opening. All of them use [`WriterState::bury`]. Burying twice is harmless: the second
+//! time, there is nothing left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +63,7 @@ impl Work for Listen {
 
 /// Puts the requests in doubt that dead owners have left in flight.
 ///
-/// Whoever opens a store waits for it, so a plan or a search that follows sees these doubts.
+/// Opening a store waits for it, so a plan or a search that follows sees these doubts.
 pub(crate) struct Bury(pub(crate) SyncSender<Result<(), Error>>);
 
 impl Work for Bury {

@@ -164,8 +164,8 @@ impl WriterState {
     /// The owner of this opening, which holds its lock before its number is in the file. Numbers are random and not counted:
     /// another process could get the number that a failed transaction has rolled back.
     ///
-    /// The lock is taken before the row is written: whoever sees the row can see the lock. If the transaction fails,
-    /// the lock stays and the row is written by the next one.
+    /// The lock is taken before the row is written: a process that sees the row can see the lock. If the
+    /// transaction fails, the lock stays and the row is written by the next one.
     pub(crate) fn owner(&mut self, connection: &Connection) -> Result<i64, Fault> {
         let owner = if let Some(owner) = self.owner {
             owner

@@ -66,8 +66,8 @@ impl SqliteStore {
     /// direction: no request is taken over twice, even if it comes through a third store. People who were purged from a
     /// copy of this store are purged here too.
     ///
-    /// The cost is one pass over the other journal, and reading what is new in full. The order matters: who was
-    /// purged is taken over before any answer.
+    /// The cost is one pass over the other journal, and reading what is new in full. The order matters: purges
+    /// are taken over before any answer.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if the other belongs to another service, or is this one;

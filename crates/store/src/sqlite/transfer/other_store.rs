@@ -1,6 +1,7 @@
 //! Reads the requests of another store for a merge, each in one state of the file. Writes nothing.
 //!
-//! A merge first reads short heads, by which this store decides what is news, and then only those requests in full.
+//! A merge first reads a short head of each request, by which this store decides what is new, and then reads only the
+//! new requests in full.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};

@@ -1,7 +1,8 @@
 //! Who has access to a file, by its security descriptor in text form
 //! (<https://learn.microsoft.com/windows/win32/secauthz/security-descriptor-string-format>). Pure.
 
-/// Besides the user: the system, its administrators, and whoever owns or makes the file. On Unix, root has access, too.
+/// Besides the user: the system, its administrators, and the owner or creator of the file. On Unix, root has access,
+/// too.
 const PRIVILEGED: [&str; 6] = ["SY", "BA", "OW", "CO", "S-1-3-4", "S-1-3-0"];
 
 /// The owner of files on a disk without access lists: everybody.

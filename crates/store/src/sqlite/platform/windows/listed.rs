@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// While this value exists, a process forks; here, none does.
+/// On systems that fork, this value exists during a fork. No process forks here.
 #[derive(Debug)]
 pub(crate) struct Halt;
 

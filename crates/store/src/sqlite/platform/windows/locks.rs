@@ -1,8 +1,9 @@
 //! Locks on bytes of a file. They belong to one opening of the file, and end when that is closed.
 //!
 //! Unlike on Unix, the bytes that are locked cannot be read through another opening. So the locks lie far beyond the
-//! data, each as far as it would lie from the beginning of the file on Unix. There is no call that asks for a lock; the
-//! question is whether it can be taken. Whoever asks has it for a moment, so a lock that is refused is tried again.
+//! data, each as far as it would lie from the beginning of the file on Unix. Windows has no call that reports a lock:
+//! to check whether a lock is held, a process must try to take it. It then has the lock for a moment, so a lock that
+//! is refused is tried again.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +17,7 @@ use super::errors::is_locked_out;
 /// Where the locks begin. No file is as long as that.
 const LOCKS: i64 = 1 << 42;
 
-/// How often a lock is tried. Somebody who only asks for it has it for some microseconds.
+/// How often a lock is tried. A process that only checks for it has it for some microseconds.
 const MOST_TRIES: u32 = 5;
 
 /// Locks one byte. Fails if it is locked through another opening of the file.
