@@ -14,7 +14,7 @@ from ._calls.async_streams import AsyncStream
 from ._calls.options import OnError
 from ._calls.streams import Stream
 from ._core import __version__
-from ._frames.request import DEFAULT_COLUMNS
+from ._frames.request import DEFAULT_COLUMNS, By, ColumnPath, Columns, Split
 from .enricher import BulkEnricher
 from .exceptions import (
     ApiError,
@@ -39,9 +39,9 @@ from .field_types import FieldType, RequiredField
 from .report.plan import Plan, Suspect
 from .report.progress import Progress, ProgressOption
 from .report.receipt import Note, Receipt
-from .report.results import Problem, Result, Status
+from .report.results import FoundResult, OtherResult, Problem, Result, Status
 from .results import Results
-from .settings import Body, Budget, Copies, Duration, OnUnknown
+from .settings import Body, Budget, Copies, Duration, OnUnknown, Per
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -53,12 +53,16 @@ __all__ = [
     "Budget",
     "BudgetExceededError",
     "BulkEnricher",
+    "By",
+    "ColumnPath",
     "ColumnWarning",
+    "Columns",
     "ConfigError",
     "Copies",
     "Duration",
     "ExactBuyerError",
     "FieldType",
+    "FoundResult",
     "IncompleteWarning",
     "InsufficientCreditsError",
     "Interrupted",
@@ -66,6 +70,8 @@ __all__ = [
     "Note",
     "OnError",
     "OnUnknown",
+    "OtherResult",
+    "Per",
     "Plan",
     "Problem",
     "Progress",
@@ -76,6 +82,7 @@ __all__ = [
     "Result",
     "Results",
     "ServerError",
+    "Split",
     "Status",
     "StoreError",
     "StoreWarning",

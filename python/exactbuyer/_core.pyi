@@ -379,9 +379,6 @@ class Run:
     def over(self) -> bool:
         """Whether every outcome has been handed out."""
 
-    def undelivered(self) -> int:
-        """The number of rows fed and not yet handed out."""
-
     def stop(self, grace_s: float) -> None:
         """Starts no more requests; those in flight may still take this long."""
 

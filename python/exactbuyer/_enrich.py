@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.call import ListCall
-from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
+from ._calls.options import CallOptions, OnError, check_on_error, check_read_ahead, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
 from ._calls.streams import Stream
@@ -125,12 +125,15 @@ class BlockingCalls:
         max_credits: int | None = None,
         refresh: bool = False,
         store_only: bool = False,
+        read_ahead: int | None = None,
         progress: ProgressOption = "auto",
     ) -> Stream:
         """Looks up rows as they arrive, and yields their results in order, as soon as they are known.
 
-        A stream reads ahead of the consumer: by twice the number of rows that can be in flight, and at most
-        by 100,000. So many rows may be looked up and paid for before the consumer takes the first result.
+        A stream reads ahead of the consumer, so that requests are full and several are in flight. **As many
+        rows may be looked up and paid for** before the consumer takes the first result. `read_ahead` sets how
+        many: with fewer than `chunk_size`, requests are smaller. `None`: twice the number of rows that can
+        be in flight, at most 100,000, and a chunk.
 
         A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
         duplicate is answered from the store; without a store **it is paid for again**. `enrich` recognises
@@ -177,8 +180,10 @@ class BlockingCalls:
             )
             if looks_wrong(rows):
                 self._session.read(rows, options)
+            most = check_read_ahead(read_ahead)
             call = self._session.begin(StreamCall, "stream", options, Watch(progress, length(rows)))
-        source = slices(rows, self._session.settings.chunk_size)
+            call.limit(most)
+        source = slices(rows, call.part_rows)
         return Stream(call, partial(self._session.read, options=options), source)
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
 from ._calls.call import ListCall
-from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
+from ._calls.options import CallOptions, OnError, check_on_error, check_read_ahead, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import StreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled
@@ -90,6 +90,7 @@ class AwaitableCalls:
         max_credits: int | None = None,
         refresh: bool = False,
         store_only: bool = False,
+        read_ahead: int | None = None,
         progress: ProgressOption = "auto",
     ) -> AsyncStream:
         """The version of `stream` for `async for`: the same arguments, results, errors and costs.
@@ -123,9 +124,10 @@ class AwaitableCalls:
             )
             if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
                 self._session.read(rows, options)
+            most = check_read_ahead(read_ahead)
             call = self._session.begin(StreamCall, "stream_async", options, Watch(progress, length(rows)))
-        chunk_size = self._session.settings.chunk_size
-        source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, chunk_size)
+            call.limit(most)
+        source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, call.part_rows)
         return AsyncStream(call, partial(self._session.read, options=options), source)
 
     async def recover_async(self) -> Results:

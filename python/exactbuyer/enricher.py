@@ -223,8 +223,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             >>> from exactbuyer import BulkEnricher
             >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
             ...     results = enricher.enrich(["ana.almeida@acme.example"])
-            >>> results[0]["enriched_contact"]["full_name"]
-            'Ana Almeida'
+            >>> [result["enriched_contact"]["full_name"] for result in results if result["status"] == "found"]
+            ['Ana Almeida']
         """
         # A sandbox never costs anything. So it accepts no address, which could be that of the service.
         given = {name: value for name, value in locals().items() if name in DEFINITIONS}

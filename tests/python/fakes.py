@@ -141,8 +141,8 @@ class Run:
     def over(self) -> bool:
         return self.finished and self.handed_out == len(self.values)
 
-    def undelivered(self) -> int:
-        return len(self.values) - self.handed_out
+    def log(self) -> list[tuple[str, int, float, str]]:
+        return []
 
     def stop(self, grace_s: float) -> None:
         self.stopped = grace_s

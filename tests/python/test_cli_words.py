@@ -24,7 +24,7 @@ from exactbuyer.report.message import PYTHON, TABLE, Message, Term, about
 SOURCES = Path(__file__).parents[2] / "python" / "exactbuyer"
 
 # Of calls of the Python API alone: no message of the command line names them.
-_PYTHON_ONLY = {"answers", "on_error"}
+_PYTHON_ONLY = {"answers", "on_error", "read_ahead"}
 
 
 def terms() -> set[str]:

@@ -155,7 +155,7 @@ def test_old_answers_are_asked_for_again(sandbox: Sandbox, path: Path) -> None:
     both = ["ana@acme.example", "bob@acme.example"]
     with enricher(sandbox, path) as people:
         people.enrich(both)
-    with enricher(sandbox, path, max_age=0, miss_max_age=timedelta(days=1)) as people:
+    with enricher(sandbox, path, max_age=timedelta(0), miss_max_age=timedelta(days=1)) as people:
         plan = people.plan(both)
         assert (plan.from_store, plan.to_send, plan.bought_again) == (1, (1, 1), 1)
         assert "to be paid for again" in str(plan)

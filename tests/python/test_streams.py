@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exactbuyer import BulkEnricher, IncompleteWarning
+from exactbuyer import AsyncStream, BulkEnricher, ConfigError, IncompleteWarning
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -69,6 +69,27 @@ def test_an_async_source_is_read_no_further_than_the_window(fakes: ModuleType) -
 
     asyncio.run(consume())
     assert source.taken < 600
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_read_ahead_limits_what_may_be_paid_for(rows: int, is_async: bool) -> None:
+    async def three(stream: AsyncStream) -> list[Any]:
+        async with stream:
+            return [await anext(stream) for _ in range(3)]
+
+    with BulkEnricher.sandbox(match_rate=1, grace=0) as enricher:
+        if is_async:
+            found = asyncio.run(three(enricher.stream_async(Source(), read_ahead=rows)))
+        else:
+            with enricher.stream(Source(), read_ahead=rows) as stream:
+                found = [next(stream) for _ in range(3)]
+        assert [row["status"] for row in found] == ["found"] * 3
+        assert enricher.sandbox_server is not None
+        assert 3 <= enricher.sandbox_server.ledger.credits <= 3 + rows
+        for wrong in (0, 1.5, "7"):
+            with pytest.raises(ConfigError, match="read_ahead must be a number of rows from 1, or None"):
+                enricher.stream(Source(), read_ahead=wrong)  # type: ignore[arg-type]
 
 
 def test_rows_before_the_sources_trouble_come_first(

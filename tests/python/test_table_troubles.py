@@ -98,8 +98,8 @@ def test_what_is_no_table_is_told(enricher: BulkEnricher, data: Any, fix: str) -
         (frame()["mail"].to_numpy(), "the column itself: by='mail'$"),
         (pa.array(MAILS), "the column itself"),
         (pl.col("mail"), "the column itself"),
-        (MAILS, r"does not have \(number 1 of 40\)"),
-        (MAILS[0], "does not have; it has 'mail'$"),
+        (MAILS, r"named in by \(number 1 of 40\)"),
+        (MAILS[0], "no column named in by; it has 'mail'$"),
     ],
 )
 def test_a_column_in_the_place_of_its_name_shows_nobody(enricher: BulkEnricher, by: Any, fix: str) -> None:
@@ -154,7 +154,7 @@ def test_a_plan_says_how_a_cell_of_several_is_parted(enricher: BulkEnricher) -> 
 
 def test_two_columns_of_one_name(enricher: BulkEnricher) -> None:
     twice = pd.DataFrame([["a", "b"]], columns=["mail", "mail"])
-    with pytest.raises(ConfigError, match="a column that the table has 2 of: rename all but one"):
+    with pytest.raises(ConfigError, match="2 columns of the name in by: rename all but one"):
         enricher.enrich_table(twice, by="mail")
 
 

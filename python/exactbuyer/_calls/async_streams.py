@@ -80,7 +80,7 @@ class AsyncSource:
 class AsyncStream(StreamBase, AsyncIterator["Result"]):
     """The results in input order, as soon as they are known. For one task; also an async context manager.
 
-    A stream reads ahead of the consumer by a bounded number of rows (`Settings.window_rows`). If it is left
+    A stream reads ahead of the consumer by a bounded number of rows (`read_ahead`). If it is left
     early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
     those that were paid for but not yet yielded. If `anext()` is cancelled, nothing is lost: the next
     `anext()` continues.
@@ -144,7 +144,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
         call, intake = self._call, self._intake
         if intake.ended:
             return
-        reader = self._reader = self._reader or AsyncSource(source, call.settings.chunk_size, waiter)
+        reader = self._reader = self._reader or AsyncSource(source, call.part_rows, waiter)
         if not reader.belongs_here():
             reader.close()
             intake.feed(reader.take())

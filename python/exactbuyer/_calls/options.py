@@ -12,11 +12,14 @@ from exactbuyer.report.message import Message, Term, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given, count
 from exactbuyer.settings import check_max_credits
+from exactbuyer.settings._checks import whole_number
 
 if TYPE_CHECKING:
     from exactbuyer._core import Rows
 
 _NAMED = 10
+
+_MOST_READ_AHEAD = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,16 @@ class CallOptions:
 
 OnError: TypeAlias = Literal["raise", "record"]
 """What `enrich` does about problems: raises an exception, or records them in the status of the rows."""
+
+
+def check_read_ahead(rows: object) -> int | None:
+    """The number of rows that a stream may read ahead, or `None`; else a `ConfigError`."""
+    if rows is None:
+        return None
+    number = whole_number(rows, 1, _MOST_READ_AHEAD)
+    if number is None:
+        raise wrong("read_ahead", f"must be a number of rows from 1, or None; got {as_given(rows)}")
+    return number
 
 
 def check_on_error(on_error: object) -> OnError:

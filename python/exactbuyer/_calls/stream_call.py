@@ -29,15 +29,23 @@ class StreamCall(Call):
         super().__init__(run, name, session, watch)
         logger.info("%s: begun", name)
         self.fed = 0
+        self.part_rows = self.settings.chunk_size
+        """The most rows that are read at a time."""
+        self._read_ahead = self.settings.window_rows + self.part_rows
         self._taken: list[list[Result]] = []
         self._current: list[Result] = []
         self._at = 0
         self._handed_out = 0
 
+    def limit(self, read_ahead: int | None) -> None:
+        """Sets how many rows may be read before the consumer has taken the rows before them."""
+        if read_ahead is not None:
+            self._read_ahead = read_ahead
+            self.part_rows = min(self.part_rows, read_ahead)
+
     def has_room(self) -> bool:
-        """Whether the window has room for a chunk's rows."""
-        undelivered = self.run.undelivered()
-        return not undelivered or undelivered + self.settings.chunk_size <= self.settings.window_rows
+        """Whether a slice may be read."""
+        return self.kept_rows() + self.part_rows <= self._read_ahead
 
     def feed(self, rows: Rows) -> None:
         """Gives the run more rows."""

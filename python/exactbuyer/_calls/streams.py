@@ -76,7 +76,7 @@ class Intake:
             self.end(trouble)
             return False
         self.feed(rows)
-        return len(rows) == self.call.settings.chunk_size
+        return len(rows) == self.call.part_rows
 
     def wants(self) -> bool:
         """Whether a slice may be read now."""
@@ -142,7 +142,7 @@ class StreamBase:
 class Stream(StreamBase, Iterator["Result"]):
     """The results in input order, as soon as they are known. For one consumer; also a context manager.
 
-    A stream reads ahead of the consumer by a bounded number of rows (`Settings.window_rows`). If it is left
+    A stream reads ahead of the consumer by a bounded number of rows (`read_ahead`). If it is left
     early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
     those that were paid for but not yet yielded.
     """

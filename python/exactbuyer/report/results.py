@@ -10,18 +10,32 @@ Status: TypeAlias = Literal["found", "not_found", "missing", "invalid", "rejecte
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
-class Result(TypedDict):
-    """The outcome of one row."""
+class FoundResult(TypedDict):
+    """The outcome of a row that was found."""
 
     value: Any
-    """The value in the caller's spelling. For a list: the one that was found, else the first. `None` if the
-    row is missing."""
+    """The value in the caller's spelling. For a list: the one that was found."""
 
-    enriched_contact: dict[str, Any] | None
-    """The service's object, complete and unchanged; `None` unless the row is `found`."""
+    enriched_contact: dict[str, Any]
+    """The service's object, complete and unchanged."""
 
-    status: Status
+    status: Literal["found"]
+
+
+class OtherResult(TypedDict):
+    """The outcome of any other row."""
+
+    value: Any
+    """The value in the caller's spelling. For a list: the first. `None` if the row is missing."""
+
+    enriched_contact: None
+
+    status: Literal["not_found", "missing", "invalid", "rejected", "unknown", "not_sent"]
     """The outcome."""
+
+
+Result: TypeAlias = FoundResult | OtherResult
+"""The outcome of one row. Where `result["status"] == "found"`, type checkers know that it has a contact."""
 
 
 class Problem(NamedTuple):

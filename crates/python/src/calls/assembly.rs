@@ -94,11 +94,6 @@ impl Assembly {
         std::mem::take(&mut self.spent)
     }
 
-    /// Rows that were fed and not yet handed out.
-    pub(crate) fn undelivered(&self) -> u64 {
-        self.first + self.values.len() as u64 - self.handed_out
-    }
-
     /// The number of outcomes that wait here for their turn.
     pub(crate) fn early(&self) -> usize {
         self.early_len

@@ -329,11 +329,6 @@ impl Run {
         self.marks.ended.load(Ordering::Acquire) && self.marks.held.load(Ordering::Acquire) == 0
     }
 
-    /// A stream feeds more rows only while this is below its window.
-    fn undelivered(&self, py: Python<'_>) -> u64 {
-        self.assembly(py).undelivered()
-    }
-
     /// Does not wait. Rows that were not sent get the outcome `not_sent`; the outcomes of all rows still come.
     fn stop(&self, grace_s: f64) -> PyResult<()> {
         self.live()?.run.stop(seconds(grace_s)?);
