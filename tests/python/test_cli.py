@@ -375,7 +375,7 @@ def test_what_to_look_at_is_told_of_a_small_file_too(
     given += [] if "--sandbox" in options else against(everybody)
     done = run(*given)
     assert done.returncode == 0
-    assert b"check     row 1's email stands in 200 rows: a placeholder?" in done.stderr
+    assert b"check     row 1's email appears in 200 rows: a placeholder?" in done.stderr
     assert run(*given, "-q").stderr == b""
 
 

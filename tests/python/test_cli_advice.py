@@ -91,7 +91,7 @@ def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:
         ),
         (
             {"ending": ExitCode.PIPE_CLOSED, "costs": False},
-            "nothing: whoever read the output has gone, and invented people cost nothing",
+            "nothing: the program that read the output has ended, and invented people cost nothing",
         ),
         ({"costs": False}, "run the same command again"),
     ],
@@ -166,7 +166,10 @@ def test_what_was_free_frightens_nobody(tmp_path: Path) -> None:
     os.close(writer)
     _, told = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == ExitCode.PIPE_CLOSED
-    assert b"next      nothing: whoever read the output has gone, and invented people cost nothing" in told
+    assert (
+        b"next      nothing: the program that read the output has ended, and invented people cost nothing"
+        in told
+    )
     assert b"again" not in told
 
 

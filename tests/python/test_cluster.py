@@ -163,7 +163,7 @@ def test_a_placeholder_is_named_without_a_row(engine: type[FakeFrame], sandbox: 
     with enricher(sandbox, None) as people:
         plan = people.plan(cast("Any", Partitions.of(table, 40)), by="mail")
     assert [(suspect.row, suspect.rows) for suspect in plan.suspects] == [(-1, 30)]
-    assert "an email stands in 30 rows: a placeholder?" in str(plan)
+    assert "an email appears in 30 rows: a placeholder?" in str(plan)
 
 
 def test_a_source_with_other_rows_the_second_time_has_no_nulls(

@@ -51,7 +51,7 @@ def test_a_receipt_with_everything() -> None:
 INCOMPLETE: 2,000 of 50,000 rows open                                 1 min 52 s
   found      31,370   27,000 paid · 1,900 from the store · 2,470 duplicates
   not found  13,100   free
-  missing     3,112   nothing to ask
+  missing     3,112   nothing to look up
   invalid       418   cannot be looked up: see results.problems
   unknown     1,000   0 to 1,000 credits
   not sent    1,000   max_credits reached
@@ -100,6 +100,7 @@ def test_receipts_add_up() -> None:
     total = sum([INCOMPLETE, Receipt(rows=1, found=1, credits=1, elapsed_s=1.0, credit_price=EUR)], Receipt())
     assert (total.rows, total.credits, total.elapsed_s) == (50_001, 27_001, 113.0)
     assert total.cost == Decimal("1350.05")
+    assert sum([total]) == total
     assert total.stopped == "max_credits reached"
     assert (INCOMPLETE + Receipt(rows=1, missing=1, credit_price=(Decimal(1), "USD"))).cost is None
     assert Receipt() + INCOMPLETE == INCOMPLETE == INCOMPLETE + Receipt()
@@ -132,11 +133,11 @@ def test_a_plan() -> None:
         str(plan)
         == """\
 50,000 rows
-  nothing to ask   3,530   3,112 missing · 418 invalid (plan.problems)
-  free             6,370   4,470 duplicates · 1,900 from the store
-  to ask          40,100   40,100 to 120,000 identifiers in 41 to 121 requests
+  skipped      3,530   3,112 missing · 418 invalid (plan.problems)
+  free         6,370   4,470 duplicates · 1,900 from the store
+  to look up  40,100   40,100 to 120,000 identifiers in 41 to 121 requests
 credits   at most 40,100 (EUR 2,005.00), likely 25,700 to 30,700
-check     row 17's phone stands in 1,204 rows: a placeholder?"""
+check     row 17's phone appears in 1,204 rows: a placeholder?"""
     )
     assert repr(plan) == str(plan)
     shown = plan._repr_html_()

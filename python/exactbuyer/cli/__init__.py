@@ -42,5 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from exactbuyer.sandbox import main as sandbox
 
         return sandbox(options[1:])
-    sys.stderr.write("exactbuyer: the command line needs its extra: pip install '.[cli]' in the checkout\n")
+    sys.stderr.write(
+        "exactbuyer: the command line needs click: pip install 'exactbuyer[cli]' (in a checkout: '.[cli]')\n"
+    )
     return ExitCode.USAGE

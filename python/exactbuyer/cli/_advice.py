@@ -58,7 +58,7 @@ def _after_breaking_off(result: RunResult, again: str) -> str:
         return _salvaged(result, again)
     if result.exit_code is ExitCode.PIPE_CLOSED:
         why = "nothing was paid for" if result.costs else "invented people cost nothing"
-        return f"nothing: whoever read the output has gone, and {why}"
+        return f"nothing: the program that read the output has ended, and {why}"
     return again
 
 

@@ -63,8 +63,7 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
     """Rows stayed open; `open_rows` says how many, and why."""
     message = Message(
         open_rows,
-        ". What is open has the status 'unknown' (may have been charged) or 'not_sent' (free); "
-        "the receipt says more.",
+        ". Open rows have the status 'unknown' (may have been charged) or 'not_sent' (free): see receipt.",
     )
     warnings.warn(IncompleteWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
 

@@ -157,7 +157,7 @@ class Plan:
         free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
         free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
         lines: list[tuple[str, str, str]] = []
-        lines += [("nothing to ask", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
+        lines += [("skipped", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
         lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
         why = Message(
             "in doubt since an earlier run, purged or dropped; with ",
@@ -167,7 +167,7 @@ class Plan:
         lines += [("not sent", f"{self.open_rows:,}", why)] if self.open_rows else []
         asked = f"{span_of(*self.to_send, 'identifier')} in {span_of(*self.requests, 'request')}"
         lead = "" if not self.min_duration_s else f", taking {duration(self.min_duration_s)} or more"
-        return [*lines, ("to ask", f"{self.rows - idle - free - self.open_rows:,}", asked + lead)]
+        return [*lines, ("to look up", f"{self.rows - idle - free - self.open_rows:,}", asked + lead)]
 
     def _credits(self) -> str:
         text = f"at most {self.max_credits:,}"
@@ -191,7 +191,7 @@ class Plan:
         """What to check before anything is sent, in words; rows are numbered from 0."""
         again = f"{count(self.bought_again, 'identifier')} the store has a contact for: to be paid for again"
         suspects = [
-            f"{_whose(row, kind)} stands in {count(rows, 'row')}: a placeholder?"
+            f"{_whose(row, kind)} appears in {count(rows, 'row')}: a placeholder?"
             for row, kind, rows in self.suspects
         ]
         return [again, *suspects] if self.bought_again else suspects

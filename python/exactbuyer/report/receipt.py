@@ -242,6 +242,10 @@ class Receipt:
             answers=other.answers or self.answers,
         )
 
+    def __radd__(self, other: object) -> Receipt:
+        # `sum` begins with 0.
+        return self if other == 0 else NotImplemented
+
     def to_dict(self) -> dict[str, Any]:
         """The receipt as numbers, texts, lists and `None`, as JSON and databases need it.
 
@@ -302,7 +306,7 @@ class Receipt:
         lines = [
             ("found", self.found, self._found_how()),
             ("not found", self.not_found, "free"),
-            ("missing", self.missing, "nothing to ask"),
+            ("missing", self.missing, "nothing to look up"),
             ("invalid", self.invalid, f"cannot be looked up: see {see}"),
             ("rejected", self.rejected, f"refused by the service, free: see {see}"),
             ("unknown", self.unknown, doubt),

@@ -101,6 +101,8 @@ class Resolved:
     """What was decided: `"resend"`, `"drop"` or `"not_charged"`."""
 
     def __str__(self) -> str:
+        if not self.lookups and not self.credits:
+            return "nothing was in doubt"
         most = count(self.credits, "credit")
         left = (
             f"{most} no longer in doubt" if self.resolution == "not_charged" else f"0 to {most} stay in doubt"

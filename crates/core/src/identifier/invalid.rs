@@ -110,10 +110,10 @@ impl Invalid {
             Self::Empty => "blank: nothing to look up",
             Self::ControlCharacter => "a control character inside: is this more than one value, or not text?",
             Self::Unrecognised => {
-                "neither an e-mail, a phone number nor a social profile by its looks: \
-                 name its field type, if it is one of them"
+                "not recognised as an e-mail address, phone number or social profile: if it is \
+                 one, give its field type"
             }
-            Self::NotText => "neither text nor a whole number: a cell to look up holds one of these",
+            Self::NotText => "neither text nor a whole number: other kinds of value cannot be looked up",
             Self::Several => "more than one value: ",
             Self::CutOff => "cut off or masked: give the whole of it",
             Self::PhoneFraction => "a number with decimals, which no phone number has",
@@ -124,12 +124,12 @@ impl Invalid {
             Self::SocialAddressInside => "an address with another one inside it: give the one that is meant",
             Self::Disagrees { .. } => "given as another kind than it is",
             Self::EmailIncomplete => "an e-mail address needs a name, an @ and a domain",
-            Self::EmailLocalPart => "an e-mail address cannot have this before its @",
-            Self::EmailDomain => "an e-mail address cannot have this domain after its @",
-            Self::EmailDomainWithoutDot => {
-                "an e-mail address with half a domain: there is no dot after its @"
+            Self::EmailLocalPart => "the part before the @ is not allowed in an e-mail address",
+            Self::EmailDomain => "the domain after the @ is not allowed in an e-mail address",
+            Self::EmailDomainWithoutDot => "an e-mail address whose domain has no dot",
+            Self::EmailIpAddress => {
+                "an e-mail address with an IP address instead of a domain: it cannot be looked up"
             }
-            Self::EmailIpAddress => "an e-mail address at an IP address: give the one at a domain",
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
             Self::EmailSeveral => "more than one e-mail address: ",
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
@@ -153,11 +153,13 @@ impl Invalid {
                 "a handle without its network: give the profile's address, such as linkedin.com/in/…"
             }
             Self::SocialHost => "not a profile's address: it does not start with a host name",
-            Self::SocialWithoutProfile => "an address that names no profile: give somebody's own page",
-            Self::SocialScheme => "not a web address: a profile's begins with https://, or without a scheme",
+            Self::SocialWithoutProfile => "not the page of a person: give the address of a profile",
+            Self::SocialScheme => {
+                "not a web address: the address of a profile begins with https:// or with the host name"
+            }
             Self::SocialShortLink => "a short link: open it, and give the address it leads to",
             Self::SocialNamedInQuery => {
-                "an address that names its profile only after the ?: give the profile's own address"
+                "an address with the profile after the ?: give the profile's own address"
             }
             Self::SocialBlank => "a blank inside an address: is this more than one value?",
             Self::SocialTooLong => "longer than any profile's address: over 500 characters",

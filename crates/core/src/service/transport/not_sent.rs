@@ -155,7 +155,7 @@ impl TlsFailure {
             ),
             Self::Expired => message!(
                 "the certificate of the {} has expired: check the clock of this machine; if it is right, \
-                 whoever runs the {} has to renew the certificate",
+                 the certificate of the {} has to be renewed",
                 &peer,
                 &peer
             ),
@@ -229,8 +229,8 @@ impl ProxyFailure {
                 source
             ),
             Self::Denied => message!(
-                "the proxy did not open a connection to the service: check {}, and ask whoever runs the \
-                 proxy in {} to allow it",
+                "the proxy did not open a connection to the service: check {}, and ask the \
+                 administrator of the proxy in {} to allow it",
                 Setting::BaseUrl,
                 source
             ),

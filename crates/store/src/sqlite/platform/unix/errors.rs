@@ -21,6 +21,7 @@ pub(crate) fn advice(error: &io::Error) -> String {
             "the disk failed to read or write: run this again, and check the disk if that does not help"
         }
         Some(libc::EACCES | libc::EPERM | libc::EROFS) => CHECK_ACCESS,
+        Some(libc::EISDIR) => "it is a folder: pass the path of a file in it, such as people.db",
         Some(libc::ELOOP) => "it is a symbolic link: move it away while nobody uses the store",
         _ => return error.to_string(),
     };
