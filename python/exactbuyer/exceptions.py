@@ -106,7 +106,7 @@ class RateLimitError(ApiError):
 
 
 class BadRequestError(ApiError):
-    """400 or 422: the service cannot read the request, or refused one of its records. Free."""
+    """400, 413 or 422: the service cannot read the request, or refused one of its records. Free."""
 
 
 class ServerError(ApiError):

@@ -10,7 +10,7 @@ import math
 import re
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -266,6 +266,16 @@ def test_an_unknown_outcome_says_its_cause_its_price_and_what_to_do_next() -> No
         r"All 40 rows are in enricher\.last_results and in this exception's \.results\.",
         str(error),
     ), str(error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 503])
+def test_an_error_has_the_status_of_the_reply(status: int) -> None:
+    with BulkEnricher.sandbox(max_retries=0) as enricher:
+        assert enricher.sandbox_server is not None
+        enricher.sandbox_server.fail(cast("Fault", f"status_{status}"))
+        with pytest.raises(ApiError) as caught:
+            enricher.enrich(["ana@acme.example"], progress=False)
+    assert caught.value.status == status
 
 
 def test_why_credits_are_in_doubt_is_in_the_receipt_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -52,6 +52,7 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
         ({"by": "mail", "split": [5]}, "split must be what separates"),
         ({"by": {"mail", "x_title"}}, "by is a set, whose order varies: pass a list"),
         ({"by": ("mail", "x_title")}, "several columns go in a list"),
+        ({"by": "mail, x_title"}, "several columns go in a list, by=\\[…, …\\]$"),
         ({"by": ["mail", "post"]}, "the table has no column 'post' named in by; it has"),
         ({"by": [["mail"]]}, "by must be a column's name, or a list of names"),
         ({"by": "mail", "prefix": "x_"}, "has a column 'x_title' already.*prefix"),

@@ -110,9 +110,8 @@ impl PySandbox {
         location: Option<&str>,
         retry_after: Option<&str>,
     ) -> PyResult<()> {
-        let fault = Fault::from_name(fault).ok_or_else(|| {
-            PyValueError::new_err("no such fault: exactbuyer.sandbox.FAULTS has the names of all")
-        })?;
+        let fault = Fault::from_name(fault)
+            .ok_or_else(|| PyValueError::new_err("no such fault: the caller checks it"))?;
         let mut rule: BadLuck = match (request, probability) {
             (Some(_), Some(_)) => {
                 return Err(PyValueError::new_err("give request or probability, not both"));

@@ -41,7 +41,7 @@ def check_labels(
             else []
         )
         text = f"the table has no column{shown} named in "
-        raise ConfigError(Message(text, Term(argument), f"{which}{fix}", *also))
+        raise ConfigError(Message(text, Term(argument), which, fix, *also))
 
 
 def matching_label(names: Iterable[Any], label: Any) -> Any:
@@ -65,7 +65,8 @@ def _look(name: str) -> str:
 
 def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable]) -> str:
     if _is_made_of(label, names):
-        return ": several columns go in a list, by=[…, …]; a tuple is one label of several levels"
+        levels = "; a tuple is one label of several levels" if isinstance(label, tuple) else ""
+        return Message(": ", Term("several_columns"), levels)
     if label in list(index_names):
         return ": it is the index: pass frame.reset_index()"
     near = nearest(names, label)
@@ -89,7 +90,10 @@ _NAMED = 20
 
 def _is_made_of(label: object, names: list[Hashable]) -> bool:
     """Whether it is several of the names."""
-    parts = cast("tuple[Hashable, ...]", label) if isinstance(label, tuple) else ()
+    if isinstance(label, str):
+        parts: Sequence[Hashable] = [part.strip() for part in label.split(",")]
+    else:
+        parts = cast("tuple[Hashable, ...]", label) if isinstance(label, tuple) else ()
     return bool(parts) and set(parts) <= set(names)
 
 

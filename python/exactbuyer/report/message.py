@@ -29,6 +29,7 @@ PYTHON: Mapping[str, str] = {
     "seconds": "a timedelta or a number of seconds",
     "see_reasons": "see results.problems",
     "separate_values": "give them as a list, in order of preference",
+    "several_columns": "several columns go in a list, by=[…, …]",
     "separators": "a text such as ';', several, as in [';', ','], or a mapping from columns to separators",
     "unknown_and_resolve": "store.unknown(); then resolve_unknown('resend'), ('drop') or ('not_charged')",
     "use_no_store": "pass store=None to keep nothing",

@@ -13,6 +13,7 @@ from exactbuyer._core import SandboxServer
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
+from .faults import FAULTS
 from .ledger import Ledger
 
 if TYPE_CHECKING:
@@ -201,6 +202,8 @@ class Sandbox:
             raise ValueError("retry_after is a number of too many digits") from None
         for name, text in (("fault", fault), ("location", location), ("retry_after", retry_text)):
             check_text(name, text)
+        if fault not in FAULTS:
+            raise ValueError(f"fault must be one of exactbuyer.sandbox.FAULTS; got {as_given(fault, FAULTS)}")
         for number in numbers:
             self._server.fail(
                 fault,

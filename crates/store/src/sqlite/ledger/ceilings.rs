@@ -45,7 +45,7 @@ pub(super) fn period_start(per: Per, time_zone: &str, now: i64) -> Result<Option
     let wrong = |_: jiff::Error| {
         Fault::Complete(Error::new(
             ErrorKind::Config,
-            "the time zone has to be a name such as \"UTC\" or \"Europe/Berlin\"",
+            "tz must be the name of a time zone, such as \"UTC\" or \"Europe/Berlin\"",
         ))
     };
     let begins = |day: fn(jiff::Zoned) -> Result<jiff::Zoned, jiff::Error>| {
