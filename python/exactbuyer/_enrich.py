@@ -133,7 +133,7 @@ class BlockingCalls:
         A stream reads ahead of the consumer, so that requests are full and several are in flight. **As many
         rows may be looked up and paid for** before the consumer takes the first result. `read_ahead` sets how
         many: with fewer than `chunk_size`, requests are smaller. `None`: twice the number of rows that can
-        be in flight, at most 100,000, and a chunk.
+        be in flight, at most 100,000.
 
         A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
         duplicate is answered from the store; without a store **it is paid for again**. `enrich` recognises

@@ -79,7 +79,7 @@ def test_without_the_extra_it_says_how_to_get_it(
     monkeypatch.setattr(exactbuyer.cli, "find_spec", lambda name: None)
     assert main(["enrich", "x.csv", "--by", "mail"]) == ExitCode.USAGE
     told = capsys.readouterr().err
-    assert "pip install '.[cli]' in the checkout" in told
+    assert "pip install 'exactbuyer[cli]' (in a checkout: '.[cli]')" in told
     assert told.count("\n") == 1
 
 
@@ -158,7 +158,7 @@ def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--by", "nothing"], "the table has no column 'nothing' named in --by; it has 'mail', 'status'"),
+        (["--by", "nothing"], "the table has no column named in --by; it has 'mail', 'status'"),
         (["--by", "mail", "--by", "mail"], "twice"),
         (
             ["--by", "email=mail"],

@@ -109,7 +109,7 @@ MISTAKES = {
         '--column names "eb_status", which is one of the columns that are always there: rename it'
     ),
     "--by city": (
-        "the table has no column 'city' named in --by; it has 'mail', "
+        "the table has no column named in --by (number 2 of 2); it has 'mail', "
         "'results.problems'. If there are lines above the names of the columns, pass --skip-rows N"
     ),
     "--refresh --store-only": (

@@ -191,7 +191,7 @@ def test_two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        ("contry", "the table has no column 'contry' named in region: did you mean 'country'?"),
+        ("contry", "the table has no column named in region: did you mean 'country'?"),
         ("DE", "If all rows have the same region, set default_region"),
         (["country"], "region must be the name of one column"),
         (FRAME.column("country"), "region must be the name of one column"),

@@ -31,7 +31,7 @@ class StreamCall(Call):
         self.fed = 0
         self.part_rows = self.settings.chunk_size
         """The most rows that are read at a time."""
-        self._read_ahead = self.settings.window_rows + self.part_rows
+        self._read_ahead = self.settings.window_rows
         self._taken: list[list[Result]] = []
         self._current: list[Result] = []
         self._at = 0

@@ -21,8 +21,8 @@ def check_labels(
 ) -> None:
     """Checks that the columns to look up are there, each once.
 
-    The message repeats a label that is not there only if it is plainly a name: it may be personal data, if a
-    column was passed instead of its name.
+    The message never repeats a label that is not there: it may be personal data, if a column was passed
+    instead of its name.
     """
     for place, label in enumerate(labels, 1):
         count = names.count(label)
@@ -31,17 +31,14 @@ def check_labels(
         if count:
             twice = f"the table has {count} columns of the name in "
             raise ConfigError(Message(twice, Term(argument), ": rename all but one"))
-        is_shown = isinstance(label, str) and _NAME.fullmatch(label) and not looks_personal(label)
-        shown = f" {label!r}" if is_shown else ""
-        which = f" (number {place} of {len(labels)})" if len(labels) > 1 and not is_shown else ""
+        which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names)
         also = (
             [". If all rows have the same region, set ", Term("default_region")]
             if argument == "region"
             else []
         )
-        text = f"the table has no column{shown} named in "
-        raise ConfigError(Message(text, Term(argument), which, fix, *also))
+        raise ConfigError(Message("the table has no column named in ", Term(argument), which, fix, *also))
 
 
 def matching_label(names: Iterable[Any], label: Any) -> Any:
@@ -82,8 +79,6 @@ def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashab
     more = ", …" if len(names) > _NAMED else ""
     return f"{meant} has {some}{more}"
 
-
-_NAME = re.compile(r"[A-Za-z_ ][A-Za-z0-9_ .-]{0,39}")
 
 _NAMED = 20
 

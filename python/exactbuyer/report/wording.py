@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -16,16 +15,15 @@ WIDTH = 80
 _MONEY = Context(prec=60, rounding=ROUND_HALF_UP)
 _SHORT = 40
 _WORD_LETTERS = 24
-_WORD = re.compile("[A-Za-z_]{1,24}")
 # A phone number has more, and so has a birthday.
 _MOST_DIGITS = 5
 
 
 def as_given(value: object, allowed: Iterable[str] = ()) -> str:
-    """A wrong value as a message may show it: a number of few digits; for most others only what it is.
+    """A wrong value as a message may show it: a number of few digits; for anything else only what it is.
 
     The value may be personal data or a secret that was passed in the wrong place, or an object whose `repr`
-    fails. So a text is shown only if it was to be one of some words, and is a single word itself.
+    fails. No text is shown, because any word may be a name.
 
     Args:
         value: The value.
@@ -42,10 +40,7 @@ def as_given(value: object, allowed: Iterable[str] = ()) -> str:
         text = str(value)
         near = get_close_matches(text.casefold(), allowed, n=1) if len(text) <= _WORD_LETTERS else []
         meant = f" (did you mean {near[0]!r}?)" if near else ""
-        shown = (
-            repr(text) if allowed and _WORD.fullmatch(text) else f"a text of {count(len(text), 'character')}"
-        )
-        return f"{shown}{meant}"
+        return f"a text of {count(len(text), 'character')}{meant}"
     return f"a value of type {kind.__name__}"
 
 
