@@ -305,11 +305,14 @@ def test_a_key_file_has_to_be_safe(csv: Path, tmp_path: Path) -> None:
         assert done.returncode == ExitCode.USAGE
         assert "chmod 600" in done.stderr.decode()
         key.chmod(0o600)
-        assert run(*given, key=None).returncode == 0
+        for text in (KEY.encode(), b"\xef\xbb\xbf" + KEY.encode() + b"\r\n"):
+            key.write_bytes(text)
+            assert run(*given, key=None).returncode == 0
         for text in (b"", b"secret one\nsecret two", b"\xff", b"secret" * 1000):
             key.write_bytes(text)
             done = run(*given, key=None)
-            assert done.returncode in {ExitCode.USAGE, ExitCode.KEY_REFUSED}
+            assert done.returncode == ExitCode.USAGE
+            assert b"holds no API key: it should be its only line" in done.stderr
             assert b"secret" not in done.stderr
 
 

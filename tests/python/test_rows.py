@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict, deque
 from decimal import Decimal
 from enum import IntEnum
@@ -171,6 +172,36 @@ def test_half_a_float_loses_digits_sooner() -> None:
     assert counts(np.array([7734749362], dtype="float64"), **settled) == Counts((1, 1))
     assert counts(np.array([7734749362], dtype="float32"), **settled) == Counts((0, 0), invalid=1)
     assert counts([np.float32(7734749362)], **settled) == Counts((0, 0), invalid=1)
+
+
+def test_floats_of_half_the_size_lose_digits_wherever_they_are() -> None:
+    np, pa, pd = (pytest.importorskip(name) for name in ("numpy", "pyarrow", "pandas"))
+    settled = {"field_type": "phone", "default_region": "US"}
+    rounded = np.array([2015550123], dtype="float32")
+    for column in (
+        pd.Series(rounded).astype("category"),
+        pa.array(rounded).dictionary_encode(),
+        pa.array([rounded.tolist()], pa.list_(pa.float32())),
+        array("f", [2015550123.0]),
+        memoryview(rounded),
+    ):
+        assert counts(column, **settled) == Counts((0, 0), invalid=1)
+    exact = rounded.astype("float64") + 43
+    for column in (
+        pd.Series(exact).astype("category"),
+        pa.array(exact).dictionary_encode(),
+        memoryview(exact),
+    ):
+        assert counts(column, **settled) == Counts((1, 1))
+
+
+@pytest.mark.parametrize("kind", ["timedelta64", "datetime64"])
+def test_times_of_numpy_are_no_numbers(kind: str) -> None:
+    np = pytest.importorskip("numpy")
+    times = np.array([12_015_550_123], dtype=f"{kind}[ns]")
+    for rows in (times, list(times)):
+        with pytest.raises(TypeError, match=rf"^row 0 is of type {kind}"):
+            Rows(rows, field_type="phone")
 
 
 def test_pandas() -> None:

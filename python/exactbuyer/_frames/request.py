@@ -142,10 +142,13 @@ class TableRequest:
         there = list(names)
         to_add = list(added)
         ours = set(map(label, before))
-        if {label(self.prefix + name) for name in FIXED_COLUMNS} <= set(there):
+        fixed = {label(self.prefix + name) for name in FIXED_COLUMNS}
+        if not ours and fixed <= set(there):
             # Not every kind of table can say what was added: all of the fixed columns together do.
-            ours.update(label(self.prefix + name) for name in DEFAULT_COLUMNS)
-            ours.update(map(label, to_add))
+            ours = fixed | set(map(label, to_add))
+            if self.prefix:
+                # Without a prefix, a default column that this call does not add may be the caller's own.
+                ours.update(label(self.prefix + name) for name in DEFAULT_COLUMNS)
         clash = [name for name in to_add if label(name) in there and label(name) not in ours]
         if clash:
             raise ConfigError(

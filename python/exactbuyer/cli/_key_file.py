@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from exactbuyer.settings._secret import Secret
@@ -34,5 +35,8 @@ def key_in(path: str) -> Secret:
 
 def _text_of(content: bytes) -> str:
     """The key in a file's content; empty if there is none. Never raises: a traceback would show the key."""
-    is_key = content.isascii() and len(content) < _MAX_BYTES
-    return content.decode("ascii").strip() if is_key else ""
+    # Some editors begin a file with a byte-order mark.
+    content = content.removeprefix(BOM_UTF8)
+    is_text = content.isascii() and len(content) < _MAX_BYTES
+    lines = content.decode("ascii").strip().splitlines() if is_text else []
+    return lines[0] if len(lines) == 1 else ""

@@ -161,11 +161,11 @@ def backup(asked: Store, path: str) -> int:
 def find(asked: Store, whom: str, field_type: Any) -> int:
     """Print everything that the store has about WHOM, as JSON Lines.
 
-    WHOM is an identifier, or any text to look for in the contacts. With -, it is read from standard
-    input, so that it does not get into the history of the shell.
+    WHOM is an identifier, or any text to look for in the contacts. With -, each line of standard input
+    is one, so that it does not get into the history of the shell.
     """
     with _checked(asked):
-        answers = asked.find(_read_whom(whom), field_type=field_type)
+        answers = [answer for one in _read_whom(whom) for answer in asked.find(one, field_type=field_type)]
         if not answers:
             print_message("the store has nothing about them")
         return _print(json_line(asdict(answer)) for answer in answers)
@@ -188,8 +188,8 @@ def purge(
 ) -> int:
     """Delete what the store has about WHOM, or what is old, down to the last byte of its files.
 
-    WHOM is an identifier. With -, it is read from standard input. A person who was purged is not looked
-    up again until `allow`.
+    WHOM is an identifier. With -, each line of standard input is one. A person who was purged is not
+    looked up again until `allow`.
     """
     if (whom is None) == (older_than_days is None):
         raise UsageError("pass either WHOM to purge or --older-than DAYS")
@@ -201,7 +201,7 @@ def purge(
     with _checked(asked):
         if older_than_days is not None:
             return _print_answer(asked.purge(older_than=timedelta(days=older_than_days)))
-        return _print_answer(asked.purge(_read_whom(whom or ""), field_type=field_type))
+        return _print(str(asked.purge(one, field_type=field_type)) for one in _read_whom(whom or ""))
 
 
 @store.command()
@@ -210,8 +210,10 @@ def purge(
 def allow(asked: Store, whom: str, field_type: Any) -> int:
     """Allow lookups of WHOM again after a purge or a drop."""
     with _checked(asked):
-        allowed = asked.allow(_read_whom(whom), field_type=field_type)
-        return _print(["may be looked up again" if allowed else "was neither purged nor dropped"])
+        allowed = (asked.allow(one, field_type=field_type) for one in _read_whom(whom))
+        return _print(
+            "may be looked up again" if one else "was neither purged nor dropped" for one in allowed
+        )
 
 
 @store.command()
@@ -240,12 +242,17 @@ def _checked(asked: Store) -> Generator[None]:
             yield
 
 
-def _read_whom(whom: str) -> str:
+def _read_whom(whom: str) -> list[str]:
+    """Everybody who was named: WHOM, or each line of standard input that is not blank."""
     if whom != "-":
-        return whom
+        return [whom]
     if sys.stdin is None:
         raise FileError("there is no standard input to read WHOM from")
-    return sys.stdin.buffer.readline().decode(errors="replace").rstrip("\r\n")
+    lines = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").splitlines()
+    named = [line for line in lines if line.strip()]
+    if not named:
+        raise UsageError("standard input has nobody: pass one identifier in each line")
+    return named
 
 
 def _print_answer(answer: object) -> int:

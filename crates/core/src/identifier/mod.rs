@@ -34,7 +34,7 @@ use crate::error::Error;
 ///
 /// It must be raised by every change that gives any value another canonical form. Stores contain
 /// canonical forms, so such a change is a migration.
-pub const RULES_VERSION: u32 = 2;
+pub const RULES_VERSION: u32 = 3;
 
 /// How many times wrappings may be removed from a value that was already parsed.
 const MOST_READINGS: usize = 3;
@@ -173,6 +173,10 @@ pub fn identify(text: &str, field_type: Option<FieldType>, rules: &Rules) -> Res
     }
     let wrapping::Unwrapped { value, shown } = wrapping::unwrap(&cleaned)?;
     let mut identifier = parse(&value, field_type, rules)?;
+    let is_guess = field_type.is_none() && identifier.field_type == FieldType::Phone;
+    if is_guess && phone::links::number(&value).is_none() && phone::words::mean_something_else(&cleaned) {
+        return Err(Invalid::Unrecognised);
+    }
     // A link to one identifier shows another one: either of the two could be meant.
     if shown.iter().any(|text| shows_another(text, &identifier, rules)) {
         return Err(Invalid::Several);

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(ana, r#"{"asks":[[0,"email","ana@acme.example"]]}"#);
         assert_eq!(
             (RULES_VERSION, u128::from_le_bytes(key(&ana))),
-            (2, 0x31a7_3e18_c4c0_fd28_4205_67c5_7208_3614)
+            (3, 0x3088_3ece_a969_9412_9be0_b561_fd10_a3ad)
         );
     }
 

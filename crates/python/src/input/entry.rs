@@ -212,6 +212,9 @@ impl Reader {
         match &*name {
             "NAType" | "NaTType" => return Ok(Entry::missing(py)),
             "bool" | "bool_" | "BooleanScalar" => return Err(is_bool(place)),
+            "datetime64" | "timedelta64" if item.str()? == "NaT" => return Ok(Entry::missing(py)),
+            // They convert themselves to numbers.
+            "datetime64" | "timedelta64" => return Err(is_other(&name, place)),
             _ => {}
         }
         if item.is_instance(decimal(py)?)? {
@@ -238,11 +241,7 @@ impl Reader {
                 return self.read(&inner, hints, place, false);
             }
         }
-        Err(PyTypeError::new_err(format!(
-            "{} is of type {name}: a row is a string, a (field_type, value) pair, a mapping with \
-             \"field_type\" and \"value\", or a list of those in order of preference",
-            place()
-        )))
+        Err(is_other(&name, place))
     }
 
     /// A Decimal, too, is read only if it is whole. `adjusted` is the exponent of its first digit, and is
@@ -267,14 +266,16 @@ impl Reader {
 /// The size below which floats of this type represent every integer exactly. numpy, pandas, polars and Arrow have
 /// different names for the types.
 ///
-/// `name` is the name of a column's type or of a scalar's class. An unknown name has the limit of 64-bit
-/// floats.
+/// `name` is the name of a column's type or of a scalar's class, such as `dictionary<values=float, …>`. Of several types
+/// in it, the narrowest one counts. Any other name has the limit of 64-bit floats.
 pub(crate) fn exact_below(name: &str) -> f64 {
-    match name.to_ascii_lowercase().as_str() {
-        "float16" | "halffloat" | "halffloat[pyarrow]" | "halffloatscalar" => EXACT_F16,
-        "float32" | "float" | "float[pyarrow]" | "floatscalar" => EXACT_F32,
+    let lower = name.to_ascii_lowercase();
+    let limits = lower.split(|c: char| !c.is_ascii_alphanumeric()).map(|name| match name {
+        "float16" | "halffloat" | "halffloatscalar" | "e" => EXACT_F16,
+        "float32" | "float" | "floatscalar" | "f" => EXACT_F32,
         _ => EXACT_F64,
-    }
+    });
+    limits.fold(EXACT_F64, f64::min)
 }
 
 /// It is imported once; the standard library always has it.
@@ -286,6 +287,15 @@ fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     // Not inside the lock: see `source::prepare`.
     let class = py.import("decimal")?.getattr("Decimal")?.cast_into::<PyType>()?.unbind();
     Ok(DECIMAL.get_or_init(py, || class).bind(py))
+}
+
+/// A row of a type that no row has.
+fn is_other(name: &str, place: &dyn Fn() -> String) -> PyErr {
+    PyTypeError::new_err(format!(
+        "{} is of type {name}: a row is a string, a (field_type, value) pair, a mapping with \"field_type\" and \
+         \"value\", or a list of those in order of preference",
+        place()
+    ))
 }
 
 /// A column of flags that was passed by mistake would otherwise be looked up as `True` and `False`.

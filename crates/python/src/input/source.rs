@@ -21,6 +21,11 @@ pub(crate) fn prepare(py: Python<'_>) {
 /// type has counts: Arrow, then pandas and polars, then numpy.
 pub(crate) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let class = rows.get_type();
+    // numpy makes numbers of times and durations; one by one, they are refused.
+    let kind = rows.getattr_opt("dtype")?.map(|dtype| dtype.getattr_opt("kind")).transpose()?.flatten();
+    if kind.is_some_and(|kind| kind.eq("m").unwrap_or(false) || kind.eq("M").unwrap_or(false)) {
+        return Ok(None);
+    }
     for convert in ["to_pylist", "to_list", "tolist"] {
         if class.hasattr(convert)? {
             return rows.call_method0(convert).map(Some);
@@ -31,12 +36,17 @@ pub(crate) fn column<'py>(rows: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py
 
 /// The size from which the floats of a column may have lost digits.
 ///
-/// numpy, pandas and polars call the type `dtype`, Arrow calls it `type`. A list has no type, and its floats
-/// are Python's.
+/// numpy, pandas and polars call the type `dtype`, Arrow `type`, the standard library `typecode` (an array) or `format`
+/// (a memoryview). A category of pandas has the type of its categories. A list has no type, and its floats are Python's.
 pub(crate) fn float_limit(rows: &Bound<'_, PyAny>) -> PyResult<f64> {
-    for attribute in ["dtype", "type"] {
+    for attribute in ["dtype", "type", "typecode", "format"] {
         if rows.get_type().hasattr(attribute)? {
-            return Ok(exact_below(&rows.getattr(attribute)?.str()?.to_string_lossy()));
+            let kind = rows.getattr(attribute)?;
+            let kind = match kind.getattr_opt("categories")? {
+                Some(categories) => categories.getattr_opt("dtype")?.unwrap_or(kind),
+                None => kind,
+            };
+            return Ok(exact_below(&kind.str()?.to_string_lossy()));
         }
     }
     Ok(EXACT_F64)

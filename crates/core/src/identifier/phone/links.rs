@@ -81,10 +81,12 @@ pub(in crate::identifier) fn number(value: &str) -> Option<Result<String, Invali
     is_one.then_some(Err(Invalid::SocialWithoutProfile))
 }
 
-/// The value of the query parameter `name`.
+/// The value of the query parameter `name`; `None` if it is there with two values.
 fn parameter<'t>(tail: &'t str, name: &str) -> Option<&'t str> {
     let query = tail.strip_prefix('?')?.split('#').next()?;
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    let mut values = query.split('&').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+    let value = values.next()?;
+    values.all(|other| other == value).then_some(value)
 }
 
 /// The digits of a number as links write it, or `None` if `text` is not a number.

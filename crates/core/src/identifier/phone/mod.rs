@@ -17,6 +17,7 @@ pub(super) mod links;
 mod looks;
 mod plans;
 mod region;
+pub(super) mod words;
 mod written;
 
 use std::sync::Arc;

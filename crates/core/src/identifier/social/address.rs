@@ -97,9 +97,17 @@ impl<'a> Address<'a> {
         Ok(names)
     }
 
-    /// The decoded value of a query parameter. The case of its name does not matter.
+    /// The decoded value of a query parameter. `None` if the parameter is there with two values: sites differ in which
+    /// one counts.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        self.query.split('&').find_map(|pair| {
+        let mut values = self.values(name);
+        let value = values.next()?;
+        values.all(|other| other == value).then_some(value)
+    }
+
+    /// The decoded values of a query parameter. The case of its name does not matter.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = String> {
+        self.query.split('&').filter_map(move |pair| {
             let (key, value) = pair.split_once('=')?;
             let is_it = key.eq_ignore_ascii_case(name) && !value.is_empty();
             is_it.then(|| percent_decode_str(value).decode_utf8().ok().map(Cow::into_owned)).flatten()

@@ -36,8 +36,12 @@ pub(super) fn leads(address: &Address<'_>, network: Option<&str>) -> Leads {
             continue;
         }
         found = Leads::Unsaid;
-        let inner = redirect.parameters.iter().find_map(|name| address.parameter(name));
-        if let Some(mut inner) = inner.as_deref().and_then(|inner| absolute(inner, host)) {
+        let inner = redirect.parameters.iter().flat_map(|name| address.values(name));
+        let mut targets = inner.filter_map(|inner| absolute(&inner, host));
+        // With two targets, either of them could be meant.
+        if let Some(mut inner) = targets.next()
+            && targets.all(|other| other == inner)
+        {
             // If the inner address is not encoded, its fragment was read as that of the outer
             // address.
             if !address.fragment.is_empty() && !inner.contains('#') {

@@ -14,7 +14,7 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     let host = network.hosts.first().copied().unwrap_or_default();
     if !site.is_own() {
         let is_person = network.subdomains == Subdomains::People && !OWN_LABELS.contains(&site.labels);
-        return if is_person { elsewhere(address, true) } else { Err(Invalid::SocialWithoutProfile) };
+        return if is_person { hosted(address) } else { Err(Invalid::SocialWithoutProfile) };
     }
     let segments = glued_query_off(address.names()?);
     if segments.iter().any(|segment| has_half_escape(segment)) {
@@ -43,6 +43,20 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
             Invalid::SocialWithoutProfile
         }
     })
+}
+
+/// The canonical form of a page on the host of a person: the host. Its pages are posts of that person, except for those
+/// of other authors.
+fn hosted(address: &Address<'_>) -> Result<String, Invalid> {
+    const OF_OTHERS: [&str; 7] = ["author", "authors", "people", "profile", "u", "user", "users"];
+    let is_of_another = |segment: &String| {
+        segment.starts_with(['@', '~']) || OF_OTHERS.iter().any(|word| segment.eq_ignore_ascii_case(word))
+    };
+    if address.segments()?.iter().any(is_of_another) {
+        return Err(Invalid::SocialWithoutProfile);
+    }
+    elsewhere(address, true)?;
+    Ok(address.host.to_string())
 }
 
 /// Removes a query that has lost its question mark: `ana-lopez&trk=x`.

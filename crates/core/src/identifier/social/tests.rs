@@ -345,3 +345,17 @@ fn the_documentation_has_the_table_of_networks() {
         "docs/reference/identifiers.md has another table of networks than the data:\n{table}"
     );
 }
+
+#[test]
+fn a_parameter_with_two_values_names_nobody() {
+    for value in [
+        "facebook.com/profile.php?id=12&id=13",
+        "twitter.com/intent/user?screen_name=ana&screen_name=bob",
+        "scholar.google.com/citations?user=aaaaaaaaaaaa&user=bbbbbbbbbbbb",
+        "https://www.google.com/url?q=https://linkedin.com/in/ana&url=https://linkedin.com/in/bob",
+        "https://www.linkedin.com/authwall?next=%2Fin%2Fana&next=%2Fin%2Fbob",
+    ] {
+        assert!(read(value).is_err(), "{value}");
+    }
+    assert_eq!(read("facebook.com/profile.php?id=12&id=12").as_deref(), Ok("facebook.com/12"));
+}

@@ -134,7 +134,8 @@ pub(super) fn refuse_second_name(path: &Path, known: &FileStatus) -> Result<(), 
 /// ```
 #[must_use]
 pub fn service_of(host: &str) -> String {
-    let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    // A dot at the end of a name changes nothing.
+    let bare = host.trim_start_matches('[').trim_end_matches([']', '.']).to_ascii_lowercase();
     // Names below `localhost` are this machine's too (RFC 6761). The transport does not treat them as this machine: it
     // would have to ask a resolver, which may lead elsewhere, so it sends no key to them in clear text.
     let loopback = bare == "localhost"
@@ -152,6 +153,8 @@ mod tests {
         for host in ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "::1", "LOCALHOST", "eb.localhost"] {
             assert_eq!(service_of(host), "loopback", "{host}");
         }
-        assert_eq!(service_of("API.exactbuyer.com"), "api.exactbuyer.com");
+        for host in ["API.exactbuyer.com", "api.exactbuyer.com."] {
+            assert_eq!(service_of(host), "api.exactbuyer.com");
+        }
     }
 }
