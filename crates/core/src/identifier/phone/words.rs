@@ -6,74 +6,26 @@ use super::digits::digit;
 const UNBROKEN: usize = 7;
 
 /// Starts of words that mean a phone number. They are in lower case, as the words below.
+#[rustfmt::skip] // a table
 const STARTS: [&str; 20] = [
-    "call",
-    "cellul",
-    "celular",
-    "fax",
-    "handy",
-    "mobi",
-    "movil",
-    "móvil",
-    "phone",
-    "telef",
-    "telem",
-    "telep",
-    "téléph",
-    "whatsapp",
-    "мобил",
-    "телефон",
-    "τηλέφων",
-    "κινητ",
-    "電話",
-    "电话",
+    "call", "cellul", "celular", "fax", "handy", "mobi", "movil", "móvil", "phone", "telef", "telem", "telep",
+    "téléph", "whatsapp", "мобил", "телефон", "τηλέφων", "κινητ", "電話", "电话",
 ];
 
 /// Ends of such words: `workPhone`.
 const ENDS: [&str; 5] = ["fon", "fax", "mobile", "phone", "手机"];
 
 /// Such words, and words that are written beside the number of a person.
+#[rustfmt::skip] // a table
 const WORDS: [&str; 39] = [
-    "business",
-    "casa",
-    "cel",
-    "cell",
-    "cep",
-    "dial",
-    "direct",
-    "durchwahl",
-    "dw",
-    "ext",
-    "extension",
-    "fixe",
-    "fixo",
-    "gsm",
-    "home",
-    "hotline",
-    "kom",
-    "komórka",
-    "landline",
-    "main",
-    "mob",
-    "office",
-    "portable",
-    "privat",
-    "private",
-    "sms",
-    "tel",
-    "tél",
-    "tlf",
-    "work",
-    "x",
-    "τηλ",
-    "моб",
-    "тел",
-    "טלפון",
-    "هاتف",
-    "جوال",
-    "携帯",
-    "전화",
+    "business", "casa", "cel", "cell", "cep", "dial", "direct", "durchwahl", "dw", "ext", "extension", "fixe",
+    "fixo", "gsm", "home", "hotline", "kom", "komórka", "landline", "main", "mob", "office", "portable",
+    "privat", "private", "sms", "tel", "tél", "tlf", "work", "x", "τηλ", "моб", "тел", "טלפון", "هاتف", "جوال",
+    "携帯", "전화",
 ];
+
+/// Letters that stand alone before a number: `T: 2015550123`.
+const LETTERS: [&str; 8] = ["c", "f", "h", "m", "o", "p", "t", "w"];
 
 /// Whether the words of `text` show that its digits are something else: `Order: 2015550123`, `{"id": 2015550123}`.
 ///
@@ -83,8 +35,13 @@ pub(in crate::identifier) fn mean_something_else(text: &str) -> bool {
     if text.contains('+') || !is_unbroken() {
         return false;
     }
-    let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).peekable();
-    words.peek().is_some() && !words.any(|word| means_phone(&word.to_lowercase()))
+    let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    match &*words {
+        [] => false,
+        [only] if LETTERS.contains(&&**only) => false,
+        words => !words.iter().any(|word| means_phone(word)),
+    }
 }
 
 fn means_phone(word: &str) -> bool {
@@ -108,6 +65,7 @@ mod tests {
             "2015550135 views",
             "2015550136.jpg",
             "external_id=15223456789",
+            "Ana M.: 2015550123",
         ] {
             assert!(mean_something_else(text), "{text}");
         }
@@ -121,6 +79,7 @@ mod tests {
             "{\"workPhone\":2015550123,\"name\":\"Ana\"}",
             "phone_number=2015550123",
             "Tel 2015550123",
+            "T: 2015550123",
             "Telefon (privat): 03023125000",
             "2015550123 x12",
             "2015550123 (work)",
