@@ -35,20 +35,10 @@ struct Inner {
     live: BTreeSet<RunId>,
     /// What is in flight or answered. A lookup that is not here is free.
     lookups: HashMap<Required, HashMap<Identifier, LookupState>>,
-    /// The chunks in flight of the only live run, as long as `lookups` is empty. A run never asks for a lookup twice at the
-    /// same time, so nobody looks for one.
-    alone: Vec<Chunk>,
     /// Answers that are kept, oldest first.
     kept: VecDeque<(u64, Required, Identifier)>,
     /// The same for doubts. They must not be sent again, however many answers come later.
     doubts: VecDeque<(u64, Required, Identifier)>,
-}
-
-/// The lookups of one claim.
-#[derive(Debug)]
-struct Chunk {
-    required: Required,
-    lookups: Box<[Identifier]>,
 }
 
 #[derive(Debug)]
@@ -67,18 +57,6 @@ impl Inner {
 
     fn is_alone(&self, run: RunId) -> bool {
         self.live.iter().all(|live| *live == run)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.lookups.values().all(HashMap::is_empty)
-    }
-
-    /// Makes the lookups in flight findable for other runs.
-    fn index(&mut self) {
-        for Chunk { required, lookups } in std::mem::take(&mut self.alone) {
-            let of_required = self.lookups.entry_ref(&required).or_default();
-            of_required.extend(lookups.into_iter().map(|lookup| (lookup, LookupState::InFlight)));
-        }
     }
 
     fn availability(&self, run: RunId, required: &Required, lookup: &Identifier) -> Availability {
@@ -130,7 +108,6 @@ impl MemoryStore {
         at_ms: i64,
     ) {
         let mut inner = self.lock();
-        inner.index();
         let shared = !inner.is_alone(run);
         let at = inner.tick();
         for (lookup, outcome) in lookups {
@@ -154,7 +131,6 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn begin(&self, _: Terms) -> RunId {
         let mut inner = self.lock();
-        inner.index();
         let run = RunId(inner.tick());
         inner.live.insert(run);
         run
@@ -175,10 +151,7 @@ impl Store for MemoryStore {
         if !inner.is_alone(run) {
             return false;
         }
-        let same = |chunk: &Chunk| chunk.required == *required && *chunk.lookups == *lookups;
-        if let Some(place) = inner.alone.iter().position(same) {
-            inner.alone.swap_remove(place);
-        } else if let Some(of_required) = inner.lookups.get_mut(required) {
+        if let Some(of_required) = inner.lookups.get_mut(required) {
             for lookup in lookups {
                 of_required.remove(lookup);
             }
@@ -192,13 +165,8 @@ impl Store for MemoryStore {
         required: &'a Required,
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
-        let mut inner = self.lock();
-        let availability = if inner.is_alone(run) && inner.is_empty() {
-            vec![Availability::Free; lookups.len()]
-        } else {
-            inner.index();
-            lookups.iter().map(|lookup| inner.availability(run, required, lookup)).collect()
-        };
+        let inner = self.lock();
+        let availability = lookups.iter().map(|lookup| inner.availability(run, required, lookup)).collect();
         drop(inner);
         ready(Ok(availability)).boxed()
     }
@@ -210,12 +178,6 @@ impl Store for MemoryStore {
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>> {
         let mut inner = self.lock();
-        if inner.is_alone(run) && inner.is_empty() {
-            inner.alone.push(Chunk { required: required.clone(), lookups: lookups.into() });
-            let availability = vec![Availability::Free; lookups.len()];
-            return ready(Ok(Claim::Granted { request: RequestId::default(), availability })).boxed();
-        }
-        inner.index();
         let mut availability = Vec::with_capacity(lookups.len());
         for lookup in lookups {
             let one = inner.availability(run, required, lookup);
@@ -324,7 +286,7 @@ mod tests {
         assert_eq!(one(&store, first, "a").await, Availability::Free);
         assert_eq!(one(&store, first, "b").await, Availability::Free);
         assert!(store.release_if_alone(first, &required, &[lookup("a")]));
-        assert_eq!(store.lock().alone.len(), 1);
+        assert_eq!(one(&store, first, "b").await, Availability::Held);
         let second = begin(&store);
         assert_eq!(one(&store, second, "a").await, Availability::Free);
         assert!(!store.release_if_alone(first, &required, &[lookup("b")]));
