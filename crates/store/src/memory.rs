@@ -2,7 +2,7 @@
 //! pay twice, and their answers as long as another run is live that may have seen them in flight.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use hashbrown::HashMap;
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 
+use crate::lock;
 use exactbuyer_core::store::{
     ABANDONED, Availability, Claim, Evidence, Outcome, RequestId, Required, RunId, Seen, Store, Terms,
 };
@@ -93,10 +94,6 @@ impl Inner {
 }
 
 impl MemoryStore {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Notes what became of lookups that this run had claimed. If the run will send again what is unknown,
     /// that is not an outcome yet.
     fn note(
@@ -107,7 +104,7 @@ impl MemoryStore {
         resends: bool,
         at_ms: i64,
     ) {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.inner);
         let shared = !inner.is_alone(run);
         let at = inner.tick();
         for (lookup, outcome) in lookups {
@@ -130,14 +127,14 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn begin(&self, _: Terms) -> RunId {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.inner);
         let run = RunId(inner.tick());
         inner.live.insert(run);
         run
     }
 
     fn end(&self, run: RunId) {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.inner);
         inner.live.remove(&run);
         inner.forget();
     }
@@ -147,7 +144,7 @@ impl Store for MemoryStore {
     }
 
     fn release_if_alone(&self, run: RunId, required: &Required, lookups: &[Identifier]) -> bool {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.inner);
         if !inner.is_alone(run) {
             return false;
         }
@@ -165,7 +162,7 @@ impl Store for MemoryStore {
         required: &'a Required,
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
-        let inner = self.lock();
+        let inner = lock(&self.inner);
         let availability = lookups.iter().map(|lookup| inner.availability(run, required, lookup)).collect();
         drop(inner);
         ready(Ok(availability)).boxed()
@@ -177,7 +174,7 @@ impl Store for MemoryStore {
         required: &'a Required,
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>> {
-        let mut inner = self.lock();
+        let mut inner = lock(&self.inner);
         let mut availability = Vec::with_capacity(lookups.len());
         for lookup in lookups {
             let one = inner.availability(run, required, lookup);
@@ -314,8 +311,8 @@ mod tests {
         for run in [first, second, third] {
             store.end(run);
         }
-        assert!(store.lock().lookups.is_empty());
-        assert!(store.lock().kept.is_empty());
+        assert!(lock(&store.inner).lookups.is_empty());
+        assert!(lock(&store.inner).kept.is_empty());
     }
 
     #[tokio::test]
@@ -331,8 +328,8 @@ mod tests {
             assert_eq!(one(&store, first, &text).await, Availability::Free);
             settle(&store, first, &text, hit()).await;
         }
-        assert_eq!(store.lock().kept.len(), MOST_KEPT);
-        assert_eq!(store.lock().lookups.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
+        assert_eq!(lock(&store.inner).kept.len(), MOST_KEPT);
+        assert_eq!(lock(&store.inner).lookups.values().map(HashMap::len).sum::<usize>(), MOST_KEPT + 1);
         assert_eq!(one(&store, second, "lost").await, known(unknown));
         assert_eq!(one(&store, second, &format!("p{}", most - 1)).await, known(hit()));
         assert_eq!(one(&store, second, "p0").await, Availability::Free);
