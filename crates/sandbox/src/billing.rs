@@ -75,7 +75,6 @@ impl Arrival {
     }
 }
 
-/// The headers that matter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Headers<'a> {
     /// Bytes, because a header need not be text.
@@ -124,7 +123,6 @@ impl Billing {
         self.epoch += 1;
     }
 
-    /// The ledger.
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         &mut self.ledger
     }

@@ -46,7 +46,6 @@ impl Required {
 /// Borrowed from the body unless its text has escapes.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
-    /// Its field type.
     pub(super) field_type: FieldType,
     /// Its value as the client wrote it.
     pub(super) value: Cow<'a, str>,

@@ -177,7 +177,6 @@ async fn read(body: Incoming) -> Option<Bytes> {
     Limited::new(body, MAX_CALL_BYTES).collect().await.ok().map(Collected::to_bytes)
 }
 
-/// The reply as a response for hyper.
 fn whole(reply: Reply) -> Response<Full<Bytes>> {
     let status =
         hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);

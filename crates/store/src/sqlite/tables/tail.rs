@@ -113,7 +113,6 @@ impl Tail {
         }
     }
 
-    /// Its answers to this lookup.
     pub(crate) fn of(&self, key: &Key) -> &[TailAnswer] {
         self.answers.get(key).map(Vec::as_slice).unwrap_or_default()
     }
