@@ -254,13 +254,9 @@ impl Contacts {
         let count = Some(u64::from(billed));
         let good = |contacts: Self| Reply::with(200, JSON, contacts.close(count));
         match luck.fault {
-            Fault::Truncate => {
-                let cut = self.mid_record();
-                Reply { manner: Manner::Cut(cut), ..good(self) }
-            }
-            Fault::TruncateChunked => {
-                let cut = self.mid_record();
-                Reply { manner: Manner::CutChunked(cut), ..good(self) }
+            Fault::Truncate | Fault::TruncateChunked => {
+                let cut = if luck.fault == Fault::Truncate { Manner::Cut } else { Manner::CutChunked };
+                Reply { manner: cut(self.mid_record()), ..good(self) }
             }
             Fault::Drip => Reply { manner: Manner::Drip(luck.pause.unwrap_or(DRIP_PAUSE)), ..good(self) },
             Fault::Endless => Reply { manner: Manner::Endless, ..Reply::with(200, JSON, self.body) },
