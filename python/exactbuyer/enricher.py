@@ -12,7 +12,6 @@ from decimal import Decimal
 from functools import cache
 from inspect import signature
 from os import PathLike
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._calls.session import Session
@@ -335,9 +334,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

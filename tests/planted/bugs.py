@@ -60,8 +60,8 @@ BUGS = (
         "a window of 59 s",
         "no window above the limit",
         "crates/core/src/pace.rs",
-        "is_some_and(|sent| *sent + WINDOW + MARGIN <= now)",
-        "is_some_and(|sent| *sent + WINDOW - MARGIN <= now)",
+        "pop_front_if(|sent| *sent + WINDOW + MARGIN <= now)",
+        "pop_front_if(|sent| *sent + WINDOW - MARGIN <= now)",
     ),
     Bug(
         "a token bucket whose burst is the whole rate",

@@ -62,7 +62,6 @@ pub(super) struct Habits {
 /// What the contacts had for one column.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Had {
-    /// How many values.
     pub(super) values: u64,
     /// How many of these values did not fit the type of the column.
     pub(super) misfits: u64,

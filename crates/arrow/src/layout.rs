@@ -73,7 +73,6 @@ pub struct Layout {
     ///
     /// The number of an outcome's alternative, modulo their count, tells which of them matched.
     pub(super) by: Vec<String>,
-    /// The words of the reasons.
     pub(super) words: Words,
 }
 

@@ -79,9 +79,7 @@ impl Pace {
 
     /// Forgets the requests that have left the window.
     fn forget(&mut self, now: Instant) {
-        while self.sends.front().is_some_and(|sent| *sent + WINDOW + MARGIN <= now) {
-            self.sends.pop_front();
-        }
+        while self.sends.pop_front_if(|sent| *sent + WINDOW + MARGIN <= now).is_some() {}
     }
 }
 

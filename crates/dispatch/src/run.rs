@@ -37,7 +37,6 @@ pub(super) struct Port {
     inner: Mutex<Delivered>,
     /// Something was delivered, or the run is over.
     pub(super) delivered: Notify,
-    /// Something was taken.
     pub(super) taken: Notify,
     /// To the task. Attempts have a clone, by which they report.
     pub(super) events: UnboundedSender<Event>,

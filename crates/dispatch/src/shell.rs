@@ -228,7 +228,6 @@ struct InFlight {
 }
 
 impl InFlight {
-    /// The attempt has ended with a report.
     fn end(mut self, report: Report) {
         self.is_over = true;
         // Here and not in the run, which may have stopped waiting: the slot is taken until now, and a pause is

@@ -22,7 +22,6 @@ use super::{HttpSettings, authorities};
 /// How the connection to the service is made. The name of a failure depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Route {
-    /// The proxy, if there is one.
     pub(super) via: Option<Via>,
     /// Whether the connection to the service uses TLS.
     pub(super) tls: bool,

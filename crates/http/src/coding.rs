@@ -56,7 +56,6 @@ struct Members<'a>(Option<Member<'a>>);
 enum Member<'a> {
     /// Before a member.
     Next(Input<'a>),
-    /// Inside a member.
     Inside(GzDecoder<Input<'a>>),
 }
 

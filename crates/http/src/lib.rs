@@ -168,7 +168,22 @@ impl HttpTransport {
     /// # Cancel safety
     /// Safe: the service does nothing for it.
     pub async fn probe(&self) -> Result<u16, Failure> {
-        self.shared.probe().await
+        let shared = &self.shared;
+        shared.check_online()?;
+        let mut url = shared.endpoint.url().clone();
+        url.set_path("/");
+        let request = shared.client.head(url).header(USER_AGENT, AGENT).header(CONNECTION, "close");
+        match tokio::time::timeout(shared.timeout, request.send()).await {
+            Ok(Ok(response)) => {
+                shared.check_proxy_login(response.status())?;
+                Ok(response.status().as_u16())
+            }
+            Ok(Err(error)) if error.is_connect() => {
+                Err(Failure::NotSent(trouble::not_sent(&error, shared.route)))
+            }
+            Ok(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
+            Err(_) => Err(Failure::Lost(Lost::TimedOut)),
+        }
     }
 }
 
@@ -223,25 +238,6 @@ impl Shared {
                 None if departure.revoke() => Err(Failure::NotSent(trouble::timed_out(self.route))),
                 None => Err(Failure::Lost(Lost::TimedOut)),
             };
-        }
-    }
-
-    /// See [`HttpTransport::probe`].
-    async fn probe(&self) -> Result<u16, Failure> {
-        self.check_online()?;
-        let mut url = self.endpoint.url().clone();
-        url.set_path("/");
-        let request = self.client.head(url).header(USER_AGENT, AGENT).header(CONNECTION, "close");
-        match tokio::time::timeout(self.timeout, request.send()).await {
-            Ok(Ok(response)) => {
-                self.check_proxy_login(response.status())?;
-                Ok(response.status().as_u16())
-            }
-            Ok(Err(error)) if error.is_connect() => {
-                Err(Failure::NotSent(trouble::not_sent(&error, self.route)))
-            }
-            Ok(Err(error)) => Err(Failure::Lost(trouble::lost(&error))),
-            Err(_) => Err(Failure::Lost(Lost::TimedOut)),
         }
     }
 

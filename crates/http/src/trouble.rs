@@ -177,7 +177,6 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'stat
     std::iter::successors(Some(first), |&cause| inner(cause))
 }
 
-/// The error that this one wraps.
 fn inner<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(wrapped) = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         return Some(wrapped);

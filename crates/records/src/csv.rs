@@ -17,8 +17,9 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memchr3};
 
-use super::csv_block::{CsvBlock, Record};
-use super::{BLOCK_BYTES, Broken, MAX_RECORD_BYTES};
+use super::csv_block::CsvBlock;
+use super::pending::{Pending, Record, Records};
+use super::{Broken, MAX_RECORD_BYTES};
 
 /// The position in the grammar, which decides what the next byte means.
 ///
@@ -39,8 +40,6 @@ enum State {
 
 /// Splits a CSV file into records. The bytes may come in pieces of any size. The first record is
 /// the header.
-///
-/// Positions are relative to `bytes`, which begins at the first record that was not returned.
 #[derive(Debug)]
 pub struct CsvSplitter {
     /// One byte, such as `,`, `;` or a tab.
@@ -49,49 +48,17 @@ pub struct CsvSplitter {
     preamble: usize,
     /// The number of cells in the header, once it was read.
     width: Option<usize>,
-    /// Complete records that were not taken, and the beginning of the next one.
-    bytes: Vec<u8>,
-    /// The position of the next byte to read.
-    at: usize,
-    /// What the byte at `at` means.
+    /// What the byte at the current position means.
     state: State,
-    /// The position where each cell ends.
-    ///
-    /// Those of complete records first, then those of the current record.
-    cells: Vec<usize>,
-    /// The complete records that were not returned yet.
-    records: Vec<Record>,
-    /// The position where the current record begins, including the blank lines before it.
-    start: usize,
-    /// The position of its first cell, and the index of that cell in `cells`.
-    first: usize,
-    /// So the current record has the cells from `first_cell` on.
-    first_cell: usize,
-    /// The number of the line at `start`, from 1.
-    line: u64,
-    /// Whether no more bytes come.
-    ended: bool,
+    /// What was read and not returned.
+    pending: Pending,
 }
 
 impl CsvSplitter {
     /// A splitter for files with this delimiter.
     #[must_use]
     pub fn new(delimiter: u8) -> Self {
-        Self {
-            delimiter,
-            preamble: 0,
-            width: None,
-            bytes: Vec::new(),
-            at: 0,
-            state: State::Start,
-            cells: Vec::new(),
-            records: Vec::new(),
-            start: 0,
-            first: 0,
-            first_cell: 0,
-            line: 1,
-            ended: false,
-        }
+        Self { delimiter, preamble: 0, width: None, state: State::Start, pending: Pending::default() }
     }
 
     /// Sets how many bytes come before the header. They are kept unchanged. This must be called
@@ -106,18 +73,18 @@ impl CsvSplitter {
     /// If a record has more cells than the header, or is longer than 64 MiB.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         const MARK: &[u8] = "\u{feff}".as_bytes();
-        self.bytes.extend_from_slice(bytes);
-        if self.width.is_none() && self.at == 0 {
-            if self.bytes.len() < self.preamble {
+        self.pending.read.bytes.extend_from_slice(bytes);
+        if self.width.is_none() && self.pending.at == 0 {
+            if self.pending.read.bytes.len() < self.preamble {
                 return Ok(());
             }
-            (self.at, self.first) = (self.preamble, self.preamble);
+            (self.pending.at, self.pending.first) = (self.preamble, self.preamble);
             // A byte-order mark is kept, but is not part of the first name.
-            if self.bytes.len() < MARK.len() && MARK.starts_with(&self.bytes) {
+            if self.pending.read.bytes.len() < MARK.len() && MARK.starts_with(&self.pending.read.bytes) {
                 return Ok(());
             }
-            if self.preamble == 0 && self.bytes.starts_with(MARK) {
-                (self.at, self.first) = (MARK.len(), MARK.len());
+            if self.preamble == 0 && self.pending.read.bytes.starts_with(MARK) {
+                (self.pending.at, self.pending.first) = (MARK.len(), MARK.len());
             }
         }
         self.scan()
@@ -130,22 +97,24 @@ impl CsvSplitter {
     ///
     /// The last record need not end with a line end. A second call does nothing.
     pub fn finish(&mut self) -> Result<(), Broken> {
-        if self.ended {
+        if self.pending.ended {
             return Ok(());
         }
         self.scan()?;
-        self.ended = true;
+        self.pending.ended = true;
         match self.state {
             State::Quoted => {
-                let begins = self.cells.get(self.first_cell..).and_then(<[_]>::last);
-                let line = self.line_of(begins.map_or(self.first, |end| end + 1));
+                let begins = self.pending.read.cells.get(self.pending.first_cell..).and_then(<[_]>::last);
+                let line = self.line_of(begins.map_or(self.pending.first, |end| end + 1));
                 return Err(Broken::new(format!(
                     "the quoted cell that begins in line {line} never ends: put its closing quote"
                 )));
             }
             State::Return => self.end_record()?,
-            _ if self.at > self.first || self.cells.len() > self.first_cell => {
-                self.cells.push(self.at);
+            _ if self.pending.at > self.pending.first
+                || self.pending.read.cells.len() > self.pending.first_cell =>
+            {
+                self.pending.read.cells.push(self.pending.at);
                 self.end_record()?;
             }
             _ => {}
@@ -155,7 +124,8 @@ impl CsvSplitter {
 
     /// The header, once it was read. It is returned only once.
     pub fn header(&mut self) -> Option<CsvBlock> {
-        (!self.records.is_empty()).then(|| self.cut(1))
+        let header = (!self.pending.read.all.is_empty()).then(|| self.pending.cut(1));
+        header.map(|header| self.block(header))
     }
 
     /// The next records: `rows` of them, or fewer if they have enough bytes for a block or the file
@@ -164,15 +134,13 @@ impl CsvSplitter {
     /// A block with fewer rows than asked for is normal; only `None` after [`finish`](Self::finish) means the
     /// end.
     pub fn take(&mut self, rows: usize) -> Option<CsvBlock> {
-        let there = self.records.len();
-        let enough = there >= rows || self.ended || self.start >= BLOCK_BYTES;
-        (there > 0 && enough).then(|| self.cut(rows.min(there)))
+        self.pending.take(rows).map(|records| self.block(records))
     }
 
     /// The blank lines after the last record. Only valid at the end of the file.
     #[must_use]
     pub fn trailer(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+        self.pending.trailer()
     }
 
     /// Reads all bytes that have arrived.
@@ -183,38 +151,35 @@ impl CsvSplitter {
     /// # Errors
     /// As [`Self::feed`].
     fn scan(&mut self) -> Result<(), Broken> {
-        while let Some(&byte) = self.bytes.get(self.at) {
+        while let Some(&byte) = self.pending.read.bytes.get(self.pending.at) {
             match self.state {
                 State::Start | State::Closed if byte == b'"' => {
                     self.state = State::Quoted;
-                    self.at += 1;
+                    self.pending.at += 1;
                 }
                 State::Start | State::Closed => self.state = State::Plain,
-                State::Plain => {
-                    let rest = self.bytes.get(self.at..).unwrap_or_default();
-                    match memchr3(self.delimiter, b'\n', b'\r', rest) {
-                        Some(ahead) => {
-                            self.at += ahead;
-                            self.end_cell()?;
-                        }
-                        None => self.at = self.bytes.len(),
-                    }
-                }
-                State::Quoted => match memchr(b'"', self.bytes.get(self.at..).unwrap_or_default()) {
+                State::Plain => match memchr3(self.delimiter, b'\n', b'\r', self.pending.rest()) {
                     Some(ahead) => {
-                        self.at += ahead + 1;
+                        self.pending.at += ahead;
+                        self.end_cell()?;
+                    }
+                    None => self.pending.at = self.pending.read.bytes.len(),
+                },
+                State::Quoted => match memchr(b'"', self.pending.rest()) {
+                    Some(ahead) => {
+                        self.pending.at += ahead + 1;
                         self.state = State::Closed;
                     }
-                    None => self.at = self.bytes.len(),
+                    None => self.pending.at = self.pending.read.bytes.len(),
                 },
                 State::Return => {
-                    self.at += usize::from(byte == b'\n');
+                    self.pending.at += usize::from(byte == b'\n');
                     self.end_record()?;
                 }
             }
         }
-        if self.at - self.start > MAX_RECORD_BYTES {
-            let line = self.line_of(self.first);
+        if self.pending.at - self.pending.start > MAX_RECORD_BYTES {
+            let line = self.line_of(self.pending.first);
             return Err(Broken::new(format!(
                 "the record that begins in line {line} does not end within {} MiB: put the closing quote that \
                  it lacks",
@@ -229,9 +194,9 @@ impl CsvSplitter {
     /// # Errors
     /// If the record has more cells than the header.
     fn end_cell(&mut self) -> Result<(), Broken> {
-        let byte = self.bytes.get(self.at).copied();
-        self.cells.push(self.at);
-        self.at += 1;
+        let byte = self.pending.read.bytes.get(self.pending.at).copied();
+        self.pending.read.cells.push(self.pending.at);
+        self.pending.at += 1;
         if byte == Some(self.delimiter) {
             self.state = State::Start;
         } else if byte == Some(b'\r') {
@@ -251,22 +216,22 @@ impl CsvSplitter {
     /// If it has more cells than the header.
     fn end_record(&mut self) -> Result<(), Broken> {
         self.state = State::Start;
-        let cells = self.first_cell..self.cells.len();
-        let end = self.cells.last().copied().unwrap_or(self.at);
-        if cells.len() == 1 && end == self.first && self.width != Some(1) {
+        let cells = self.pending.first_cell..self.pending.read.cells.len();
+        let end = self.pending.read.cells.last().copied().unwrap_or(self.pending.at);
+        if cells.len() == 1 && end == self.pending.first && self.width != Some(1) {
             // A blank line is a record only in a file with one column.
-            self.cells.pop();
-            self.first = self.at;
+            self.pending.read.cells.pop();
+            self.pending.first = self.pending.at;
             return Ok(());
         }
-        let line = self.line_of(self.first);
+        let line = self.line_of(self.pending.first);
         let width = *self.width.get_or_insert(cells.len());
         let (mut cells, mut end, tail) = (cells, end, end);
         if let Some(last) = self.end_of_extra(&cells, width, tail) {
             // Some programs write extra delimiters at the end of a record.
             end = last;
             cells.end = cells.start + width;
-            self.cells.truncate(cells.end);
+            self.pending.read.cells.truncate(cells.end);
         }
         if cells.len() > width {
             return Err(Broken::new(format!(
@@ -275,10 +240,11 @@ impl CsvSplitter {
                 cells.len()
             )));
         }
-        let (start, first, next) = (self.start, self.first, self.at);
-        self.line = line + self.lines(first, next);
-        self.records.push(Record { start, first, end, tail, next, cells, line });
-        (self.start, self.first, self.first_cell) = (next, next, self.cells.len());
+        let (start, first, next) = (self.pending.start, self.pending.first, self.pending.at);
+        self.pending.line = line + self.lines(first, next);
+        self.pending.read.all.push(Record { start, first, end, tail, next, cells, line });
+        (self.pending.start, self.pending.first, self.pending.first_cell) =
+            (next, next, self.pending.read.cells.len());
         Ok(())
     }
 
@@ -287,44 +253,28 @@ impl CsvSplitter {
     /// `None` if the record has no cells beyond the header, or if one of them has a value.
     fn end_of_extra(&self, cells: &Range<usize>, width: usize, tail: usize) -> Option<usize> {
         let last = cells.start + width.checked_sub(1)?;
-        let end = *self.cells.get(last).filter(|_| cells.len() > width)?;
+        let end = *self.pending.read.cells.get(last).filter(|_| cells.len() > width)?;
         let is_nothing = |byte: &u8| *byte == self.delimiter || *byte == b' ';
-        self.bytes.get(end..tail)?.iter().all(is_nothing).then_some(end)
+        self.pending.read.bytes.get(end..tail)?.iter().all(is_nothing).then_some(end)
     }
 
     /// The number of the line with this byte, counted from `start`.
     fn line_of(&self, at: usize) -> u64 {
-        self.line + self.lines(self.start, at)
+        self.pending.line + self.lines(self.pending.start, at)
     }
 
     /// The number of line ends between two positions.
     ///
     /// `\r\n` counts once, because its `\n` is counted. A text without any `\n` has `\r` as line ends.
     fn lines(&self, from: usize, to: usize) -> u64 {
-        let text = self.bytes.get(from..to).unwrap_or_default();
+        let text = self.pending.read.bytes.get(from..to).unwrap_or_default();
         let feeds = memchr_iter(b'\n', text).count();
         let lines = if feeds == 0 { memchr_iter(b'\r', text).count() } else { feeds };
         lines.try_into().unwrap_or(u64::MAX)
     }
 
-    /// Removes the first `rows` records and returns them as a block.
-    ///
-    /// Positions that remain are moved by the bytes and cells that the block takes with it. Costs a copy of
-    /// what remains.
-    fn cut(&mut self, rows: usize) -> CsvBlock {
-        let last = rows.checked_sub(1).and_then(|last| self.records.get(last));
-        let (bytes, cells) = last.map_or((0, 0), |record| (record.next, record.cells.end));
-        let rest = self.bytes.split_off(bytes);
-        let bytes_of = std::mem::replace(&mut self.bytes, rest);
-        let rest = self.cells.split_off(cells).into_iter().map(|end| end - bytes).collect();
-        let cells_of = std::mem::replace(&mut self.cells, rest);
-        let rest = self.records.split_off(rows).into_iter().map(|record| record.less(bytes, cells)).collect();
-        let records = std::mem::replace(&mut self.records, rest);
-        self.at -= bytes;
-        self.start -= bytes;
-        self.first -= bytes;
-        self.first_cell -= cells;
-        CsvBlock::new(self.delimiter, self.width.unwrap_or(1), bytes_of, cells_of, records)
+    fn block(&self, records: Records) -> CsvBlock {
+        CsvBlock::new(self.delimiter, self.width.unwrap_or(1), records)
     }
 }
 

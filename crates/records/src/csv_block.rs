@@ -1,47 +1,15 @@
 //! Whole records of a CSV file: reads their cells, and adds cells to them.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::{RecordBatch, StringArray};
 
 use super::Broken;
+use super::pending::{Record, Records};
 use super::writing::{CellStyle, CellWriter, writable};
 
-/// One record, as positions in the bytes of its block.
-#[derive(Debug, Clone)]
-pub(super) struct Record {
-    /// Where it begins, including the blank lines before it.
-    pub(super) start: usize,
-    /// Where its first cell begins.
-    pub(super) first: usize,
-    /// Where its last cell ends.
-    pub(super) end: usize,
-    /// Where its line ends. Only extra delimiters are between `end` and this.
-    pub(super) tail: usize,
-    /// Where the next record begins.
-    pub(super) next: usize,
-    /// The range of its cells in the block.
-    pub(super) cells: Range<usize>,
-    /// The number of its first line in the file, from 1.
-    pub(super) line: u64,
-}
-
 impl Record {
-    /// The record after this many bytes and cells were removed from the start of the block.
-    pub(super) fn less(self, bytes: usize, cells: usize) -> Self {
-        Self {
-            start: self.start - bytes,
-            first: self.first - bytes,
-            end: self.end - bytes,
-            tail: self.tail - bytes,
-            next: self.next - bytes,
-            cells: self.cells.start - cells..self.cells.end - cells,
-            line: self.line,
-        }
-    }
-
     /// The error for a cell that is not UTF-8.
     fn not_text(&self) -> Broken {
         Broken::new(format!(
@@ -60,35 +28,25 @@ pub struct CsvBlock {
     delimiter: u8,
     /// The number of columns of the header, not of each record.
     width: usize,
-    /// What the records are positions of.
-    bytes: Vec<u8>,
-    /// Where each cell ends.
-    cells: Vec<usize>,
-    /// In the order of the file; together they cover all bytes.
-    records: Vec<Record>,
+    /// Together they cover all bytes.
+    records: Records,
 }
 
 impl CsvBlock {
-    pub(super) fn new(
-        delimiter: u8,
-        width: usize,
-        bytes: Vec<u8>,
-        cells: Vec<usize>,
-        records: Vec<Record>,
-    ) -> Self {
-        Self { delimiter, width, bytes, cells, records }
+    pub(super) fn new(delimiter: u8, width: usize, records: Records) -> Self {
+        Self { delimiter, width, records }
     }
 
     /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.records.all.len()
     }
 
     /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.all.is_empty()
     }
 
     /// The number of columns in the header.
@@ -102,7 +60,7 @@ impl CsvBlock {
     #[must_use]
     pub fn column(&self, place: usize) -> StringArray {
         let mut column = StringBuilder::with_capacity(self.len(), 0);
-        for record in &self.records {
+        for record in &self.records.all {
             let cell = self.cell(record, place).map(unquoted);
             column.append_option(cell.as_deref().map(String::from_utf8_lossy));
         }
@@ -115,7 +73,7 @@ impl CsvBlock {
     /// If a cell is not UTF-8.
     pub fn text(&self, place: usize) -> Result<StringArray, Broken> {
         let mut column = StringBuilder::with_capacity(self.len(), 0);
-        for record in &self.records {
+        for record in &self.records.all {
             let cell = self.cell(record, place).map(unquoted);
             let text = cell.as_deref().map(std::str::from_utf8).transpose();
             column.append_option(text.map_err(|_| record.not_text())?);
@@ -128,11 +86,16 @@ impl CsvBlock {
     /// # Errors
     /// If a cell is not UTF-8.
     pub fn check_text(&self) -> Result<(), Broken> {
-        if std::str::from_utf8(&self.bytes).is_ok() {
+        if std::str::from_utf8(&self.records.bytes).is_ok() {
             return Ok(());
         }
-        let is_text = |record: &Record| std::str::from_utf8(self.slice(record.first..record.end)).is_ok();
-        self.records.iter().find(|record| !is_text(record)).map_or(Ok(()), |record| Err(record.not_text()))
+        let is_text =
+            |record: &Record| std::str::from_utf8(self.records.slice(record.first..record.end)).is_ok();
+        self.records
+            .all
+            .iter()
+            .find(|record| !is_text(record))
+            .map_or(Ok(()), |record| Err(record.not_text()))
     }
 
     /// Writes the records with more columns to their right. `added` has one row for each record.
@@ -169,8 +132,8 @@ impl CsvBlock {
         style: CellStyle,
         into: &mut Vec<u8>,
     ) -> Result<(), Broken> {
-        into.reserve(self.bytes.len() * 2);
-        let mut records = self.records.iter();
+        into.reserve(self.records.bytes.len() * 2);
+        let mut records = self.records.all.iter();
         for batch in added {
             let batch = writable(batch)?;
             let writers = CellWriter::of(&batch, self.delimiter, |_| style)?;
@@ -181,7 +144,7 @@ impl CsvBlock {
                     into.push(self.delimiter);
                     writer.write(row, into)?;
                 }
-                into.extend_from_slice(self.slice(record.tail..record.next));
+                into.extend_from_slice(self.records.slice(record.tail..record.next));
             }
         }
         Ok(())
@@ -191,11 +154,11 @@ impl CsvBlock {
     /// so that the next cell is under its name.
     fn keep(&self, record: &Record, dropped: &[usize], into: &mut Vec<u8>) {
         if dropped.is_empty() {
-            into.extend_from_slice(self.slice(record.start..record.end));
+            into.extend_from_slice(self.records.slice(record.start..record.end));
             let lacking = self.width.saturating_sub(record.cells.len());
             into.resize(into.len() + lacking, self.delimiter);
         } else {
-            into.extend_from_slice(self.slice(record.start..record.first));
+            into.extend_from_slice(self.records.slice(record.start..record.first));
             // A cell that a short record does not have is kept, too, as an empty one.
             let kept = (0..self.width).filter(|place| !dropped.contains(place));
             for (nth, place) in kept.enumerate() {
@@ -215,14 +178,10 @@ impl CsvBlock {
         if at >= record.cells.end {
             return None;
         }
-        let end = *self.cells.get(at)?;
+        let end = *self.records.cells.get(at)?;
         // After the delimiter that ended the cell before.
-        let start = if place == 0 { record.first } else { self.cells.get(at - 1)? + 1 };
-        self.bytes.get(start..end)
-    }
-
-    fn slice(&self, range: Range<usize>) -> &[u8] {
-        self.bytes.get(range).unwrap_or_default()
+        let start = if place == 0 { record.first } else { self.records.cells.get(at - 1)? + 1 };
+        self.records.bytes.get(start..end)
     }
 }
 

@@ -14,60 +14,24 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Broken;
+use super::pending::{Record, Records};
 use super::table::JsonColumns;
-
-/// One record, as positions in the bytes of its block.
-#[derive(Debug, Clone)]
-pub(super) struct Record {
-    /// Where it begins, including the blank lines before it.
-    pub(super) start: usize,
-    /// Where its object begins.
-    pub(super) first: usize,
-    /// Where its object ends.
-    pub(super) end: usize,
-    /// Where the next record begins.
-    pub(super) next: usize,
-    /// The number of its line in the file, from 1.
-    pub(super) line: u64,
-}
-
-impl Record {
-    /// The record after this many bytes were removed from the start of the block.
-    pub(super) fn less(self, bytes: usize) -> Self {
-        Self {
-            start: self.start - bytes,
-            first: self.first - bytes,
-            end: self.end - bytes,
-            next: self.next - bytes,
-            line: self.line,
-        }
-    }
-}
 
 /// Whole records of a JSON Lines file, with their bytes unchanged.
 #[derive(Debug)]
-pub struct JsonBlock {
-    /// What the records are positions of.
-    bytes: Vec<u8>,
-    /// In the order of the file; together they cover all bytes.
-    records: Vec<Record>,
-}
+pub struct JsonBlock(pub(super) Records);
 
 impl JsonBlock {
-    pub(super) fn new(bytes: Vec<u8>, records: Vec<Record>) -> Self {
-        Self { bytes, records }
-    }
-
     /// The number of records.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.0.all.len()
     }
 
     /// Whether there are no records.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.0.all.is_empty()
     }
 
     /// Calls `each` with every member name of every record.
@@ -75,7 +39,7 @@ impl JsonBlock {
     /// # Errors
     /// If a line is not a JSON object.
     pub fn names(&self, mut each: impl FnMut(&str)) -> Result<(), Broken> {
-        for record in &self.records {
+        for record in &self.0.all {
             self.members(record)?.iter().for_each(|(name, _)| each(name));
         }
         Ok(())
@@ -103,7 +67,7 @@ impl JsonBlock {
     /// ```
     pub fn column(&self, name: &str) -> Result<ListArray, Broken> {
         let mut column = ListBuilder::new(StringBuilder::new());
-        for record in &self.records {
+        for record in &self.0.all {
             match self.member(record, name)? {
                 None => column.append(false),
                 Some(value) => {
@@ -133,7 +97,7 @@ impl JsonBlock {
             names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
         let mut columns: Vec<_> = names.iter().map(|_| StringBuilder::new()).collect();
         let mut values: Vec<Option<&RawValue>> = vec![None; names.len()];
-        for record in &self.records {
+        for record in &self.0.all {
             values.fill(None);
             for (name, value) in self.members(record)? {
                 let Some(place) = places.get(&*name).and_then(|place| values.get_mut(*place)) else {
@@ -168,17 +132,17 @@ impl JsonBlock {
         as_json: &[String],
         into: &mut Vec<u8>,
     ) -> Result<(), Broken> {
-        into.reserve(self.bytes.len() * 2);
-        let mut records = self.records.iter();
+        into.reserve(self.0.bytes.len() * 2);
+        let mut records = self.0.all.iter();
         for batch in added {
             let columns = JsonColumns::of(batch, as_json);
             for row in 0..batch.num_rows() {
                 let Some(record) = records.next() else { break };
-                into.extend_from_slice(self.slice(record.start, record.first));
+                into.extend_from_slice(self.0.slice(record.start..record.first));
                 let any = self.keep(record, dropped, &columns, into)?;
                 columns.write(row, any, into)?;
                 into.push(b'}');
-                into.extend_from_slice(self.slice(record.end, record.next));
+                into.extend_from_slice(self.0.slice(record.end..record.next));
             }
         }
         Ok(())
@@ -200,7 +164,7 @@ impl JsonBlock {
         into: &mut Vec<u8>,
     ) -> Result<bool, Broken> {
         let members = self.members(record)?;
-        let text = self.slice(record.first, record.end);
+        let text = self.0.slice(record.first..record.end);
         let is_dropped = |name: &str| dropped.iter().any(|dropped| dropped == name);
         if let Some((name, _)) = members.iter().find(|(name, _)| columns.has(name) && !is_dropped(name)) {
             return Err(Broken::new(format!(
@@ -254,7 +218,7 @@ impl JsonBlock {
     /// # Errors
     /// If the line is not a JSON object.
     fn members(&self, record: &Record) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Broken> {
-        let text = self.slice(record.first, record.end);
+        let text = self.0.slice(record.first..record.end);
         serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {
             if std::str::from_utf8(text).is_err() {
                 return Broken::new(format!(
@@ -268,10 +232,6 @@ impl JsonBlock {
                 error.column()
             ))
         })
-    }
-
-    fn slice(&self, start: usize, end: usize) -> &[u8] {
-        self.bytes.get(start..end).unwrap_or_default()
     }
 }
 

@@ -32,6 +32,7 @@ mod csv;
 mod csv_block;
 mod json;
 mod json_block;
+mod pending;
 mod table;
 mod values;
 mod writing;

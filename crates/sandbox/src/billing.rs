@@ -71,11 +71,10 @@ pub(super) struct Arrival {
 impl Arrival {
     /// Whether its connection is reset before its body is read.
     pub(super) fn is_reset_unread(&self) -> bool {
-        self.luck.as_ref().is_some_and(|luck| luck.fault() == Fault::ResetBeforeBilling)
+        self.luck.as_ref().is_some_and(|luck| luck.fault == Fault::ResetBeforeBilling)
     }
 }
 
-/// The headers that matter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Headers<'a> {
     /// Bytes, because a header need not be text.
@@ -124,7 +123,6 @@ impl Billing {
         self.epoch += 1;
     }
 
-    /// The ledger.
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         &mut self.ledger
     }
@@ -169,7 +167,7 @@ impl Billing {
         let number = self.ledger.arrive(now.duration_since(self.started), target, header_names);
         let luck = if is_call { BadLuck::strike(&mut self.rules, self.options.seed, number) } else { None };
         let arrival = Arrival { number, epoch: self.epoch, is_call, luck };
-        let fault = arrival.luck.as_ref().map(BadLuck::fault);
+        let fault = arrival.luck.as_ref().map(|luck| luck.fault);
         if let Some(request) = self.ledger.request(number) {
             request.fault = fault;
         }
@@ -189,7 +187,7 @@ impl Billing {
     ) -> Reply {
         let mut outcome = match &arrival.luck {
             _ if !arrival.is_call => Ok((Reply::status(404, "No resource found"), 0, 0)),
-            Some(luck) if !luck.fault().is_billed() => Ok((Reply::of_luck(luck, elsewhere), 0, 0)),
+            Some(luck) if !luck.fault.is_billed() => Ok((Reply::of_luck(luck, elsewhere), 0, 0)),
             _ => self.call(arrival, headers, body, now),
         };
         let (reply, lookups, credits) = match &mut outcome {

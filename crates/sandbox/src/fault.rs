@@ -179,16 +179,16 @@ enum When {
 /// The setters can be combined in any order; a setting that the fault does not use has no effect.
 #[derive(Debug, Clone)]
 pub struct BadLuck {
-    fault: Fault,
+    pub(super) fault: Fault,
     when: When,
     /// How often it may still strike; `None`: without a limit.
     left: Option<u32>,
     /// See [`Self::pause`].
-    pause: Option<Duration>,
+    pub(super) pause: Option<Duration>,
     /// See [`Self::to`].
-    location: Option<Box<str>>,
+    pub(super) location: Option<Box<str>>,
     /// See [`Self::retry_after`].
-    retry_after: Option<Box<str>>,
+    pub(super) retry_after: Option<Box<str>>,
 }
 
 impl BadLuck {
@@ -225,26 +225,6 @@ impl BadLuck {
     pub fn retry_after(mut self, text: impl Into<Box<str>>) -> Self {
         self.retry_after = Some(text.into());
         self
-    }
-
-    /// The fault.
-    pub(super) const fn fault(&self) -> Fault {
-        self.fault
-    }
-
-    /// The pause, if it was set.
-    pub(super) const fn named_pause(&self) -> Option<Duration> {
-        self.pause
-    }
-
-    /// The target of a redirect, if it was set.
-    pub(super) fn location(&self) -> Option<&str> {
-        self.location.as_deref()
-    }
-
-    /// The text of `Retry-After`, if it was set.
-    pub(super) fn named_retry_after(&self) -> Option<&str> {
-        self.retry_after.as_deref()
     }
 
     /// Whether this rule, the `nth_rule` of the sandbox, strikes the request with this number.
@@ -330,7 +310,7 @@ mod tests {
         let mut rules =
             [Fault::Hang.on_request(2), Fault::Slow.always().times(2), Fault::Garbage.by_chance(0.25)];
         let struck: Vec<_> =
-            (1..=1000).map(|n| BadLuck::strike(&mut rules, 7, n).map(|rule| rule.fault())).collect();
+            (1..=1000).map(|n| BadLuck::strike(&mut rules, 7, n).map(|rule| rule.fault)).collect();
         assert_eq!(struck.get(..3), Some(&[Some(Fault::Slow), Some(Fault::Hang), Some(Fault::Slow)][..]));
         let by_chance = struck.iter().filter(|fault| **fault == Some(Fault::Garbage)).count();
         assert!((200..300).contains(&by_chance), "{by_chance}");

@@ -80,7 +80,6 @@ pub struct Sandbox {
     address: SocketAddr,
     /// The one of the options, or [`ANY_KEY`].
     api_key: Box<str>,
-    /// The process that started it.
     process: u32,
     /// Dropping it ends the server; `None` while the sandbox is dropped.
     stop: Option<oneshot::Sender<()>>,

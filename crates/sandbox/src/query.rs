@@ -41,14 +41,14 @@ impl Required {
     }
 }
 
-/// One entry of `query_list`.
+/// One entry of `query_list`. The field types have the names that the service uses.
 ///
 /// Borrowed from the body unless its text has escapes.
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Asked<'a> {
-    /// Its field type.
     pub(super) field_type: FieldType,
     /// Its value as the client wrote it.
+    #[serde(borrow)]
     pub(super) value: Cow<'a, str>,
 }
 
@@ -63,14 +63,6 @@ pub(super) struct Query<'a> {
     pub(super) required: Required,
 }
 
-/// The field types, by the names that the service uses.
-#[derive(Deserialize)]
-struct Entry<'a> {
-    field_type: FieldType,
-    #[serde(borrow)]
-    value: Cow<'a, str>,
-}
-
 /// An entry of `required_fields` as it is written.
 #[derive(Deserialize)]
 struct Field<'a> {
@@ -82,7 +74,7 @@ struct Field<'a> {
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
-    query_list: Vec<Entry<'a>>,
+    query_list: Vec<Asked<'a>>,
     #[serde(borrow, default)]
     required_fields: Option<Vec<Field<'a>>>,
 }
@@ -153,14 +145,10 @@ fn check(body: Body<'_>) -> Result<Query<'_>, &'static str> {
         let named = Required::named(&field.field_type).ok_or("required_fields names an unknown field")?;
         required.0 |= named.0;
     }
-    let mut asked = Vec::with_capacity(body.query_list.len());
-    for Entry { field_type, value } in body.query_list {
-        if value.trim().is_empty() {
-            return Err("query_list has an entry with an empty value");
-        }
-        asked.push(Asked { field_type, value });
+    if body.query_list.iter().any(|asked| asked.value.trim().is_empty()) {
+        return Err("query_list has an entry with an empty value");
     }
-    Ok(Query { asked, required })
+    Ok(Query { asked: body.query_list, required })
 }
 
 #[cfg(test)]

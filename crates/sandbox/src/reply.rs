@@ -1,6 +1,7 @@
 //! The content of a reply, and how it is sent. Pure; `server` sends it.
 
 use std::io::Write as _;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ impl Reply {
     /// The reply of a fault that strikes before the request is read. Resets and similar faults have
     /// a manner and not a status.
     pub(super) fn of_luck(luck: &BadLuck, elsewhere: &str) -> Self {
-        let mut reply = match luck.fault() {
+        let mut reply = match luck.fault {
             Fault::ResetBeforeBilling | Fault::ResetAfterBilling => Self::manner(Manner::Reset),
             Fault::CloseBeforeBilling | Fault::CloseAfterBilling => Self::manner(Manner::Close),
             Fault::HangBeforeBilling | Fault::Hang => Self::manner(Manner::Hang),
@@ -108,10 +109,10 @@ impl Reply {
             }
         };
         if (301..=308).contains(&reply.status) {
-            reply.location = Some(luck.location().unwrap_or(elsewhere).into());
+            reply.location = Some(luck.location.as_deref().unwrap_or(elsewhere).into());
         }
-        reply.retry_after = luck.named_retry_after().map(Into::into);
-        reply.delay = luck.named_pause().unwrap_or_default();
+        reply.retry_after.clone_from(&luck.retry_after);
+        reply.delay = luck.pause.unwrap_or_default();
         reply
     }
 
@@ -142,12 +143,12 @@ fn reason(status: u16) -> &'static str {
 
 /// The body of a good reply, under construction.
 ///
-/// A fault that changes elements finds them by their ends, without reading the JSON again.
+/// A fault that changes elements finds them by their places, without reading the JSON again.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     body: Vec<u8>,
-    /// Where each element of `contacts` ends, and whether it is a match.
-    ends: Vec<(usize, bool)>,
+    /// Where each element of `contacts` stands, and whether it is a match.
+    elements: Vec<(Range<usize>, bool)>,
 }
 
 /// The beginning of each good body. Elements follow, with commas between them.
@@ -161,7 +162,7 @@ impl Contacts {
         // The size if about 70 % are matches. If the guess is too small, the buffer is copied once.
         let mut body = Vec::with_capacity(256 + elements * 1_100);
         body.extend_from_slice(OPEN);
-        Self { body, ends: Vec::with_capacity(elements) }
+        Self { body, elements: Vec::with_capacity(elements) }
     }
 
     /// Writes one element. `write` writes the contact and returns true, or writes nothing and
@@ -175,9 +176,10 @@ impl Contacts {
         write: impl FnOnce(&mut Vec<u8>) -> bool,
     ) -> bool {
         let body = &mut self.body;
-        if !self.ends.is_empty() {
+        if !self.elements.is_empty() {
             body.push(b',');
         }
+        let start = body.len();
         body.extend_from_slice(ELEMENT);
         let found = write(body);
         if !found {
@@ -192,7 +194,7 @@ impl Contacts {
             write_text(body, value);
         }
         body.push(b'}');
-        self.ends.push((body.len(), found));
+        self.elements.push((start..body.len(), found));
         found
     }
 
@@ -204,8 +206,8 @@ impl Contacts {
             return Reply::with(200, JSON, self.close(Some(u64::from(billed))));
         };
         let mut reply = self.shape(billed, luck);
-        if !matches!(luck.fault(), Fault::Drip) {
-            reply.delay = luck.named_pause().unwrap_or(match luck.fault() {
+        if !matches!(luck.fault, Fault::Drip) {
+            reply.delay = luck.pause.unwrap_or(match luck.fault {
                 Fault::Slow => SLOW_PAUSE,
                 _ => Duration::ZERO,
             });
@@ -224,44 +226,25 @@ impl Contacts {
         self.body
     }
 
-    /// The bytes of each element.
-    fn elements(&self) -> Vec<&[u8]> {
-        let mut start = OPEN.len();
-        let mut elements = Vec::with_capacity(self.ends.len());
-        for (end, _) in &self.ends {
-            elements.push(self.body.get(start..*end).unwrap_or_default());
-            start = end + 1;
-        }
-        elements
+    /// Where the first match stands.
+    fn first_match(&self) -> Option<&Range<usize>> {
+        self.elements.iter().find_map(|(element, found)| found.then_some(element))
     }
 
     /// The middle of the first match; without a match, the middle of the body.
     fn mid_record(&self) -> usize {
-        let mut start = OPEN.len();
-        for (end, found) in &self.ends {
-            if *found {
-                return usize::midpoint(start, *end);
-            }
-            start = end + 1;
-        }
-        self.body.len() / 2
+        self.first_match().map_or(self.body.len() / 2, |element| usize::midpoint(element.start, element.end))
     }
 
     /// The same body with `field` as the first member of the first match.
     ///
     /// Without a match, the body stays as it is.
     fn with_field(mut self, field: &str) -> Self {
-        let mut start = OPEN.len();
-        for (end, found) in &self.ends {
-            if *found {
-                let inside = start + ELEMENT.len() + 1;
-                let rest = self.body.get(inside..).unwrap_or_default().trim_ascii_start();
-                // A person without any field has no member from which `field` must be separated.
-                let comma = if rest.starts_with(b"}") { "" } else { "," };
-                self.body.splice(inside..inside, field.bytes().chain(comma.bytes()));
-                break;
-            }
-            start = end + 1;
+        if let Some(inside) = self.first_match().map(|element| element.start + ELEMENT.len() + 1) {
+            let rest = self.body.get(inside..).unwrap_or_default().trim_ascii_start();
+            // A person without any field has no member from which `field` must be separated.
+            let comma = if rest.starts_with(b"}") { "" } else { "," };
+            self.body.splice(inside..inside, field.bytes().chain(comma.bytes()));
         }
         self
     }
@@ -270,28 +253,22 @@ impl Contacts {
     fn shape(self, billed: u32, luck: &BadLuck) -> Reply {
         let count = Some(u64::from(billed));
         let good = |contacts: Self| Reply::with(200, JSON, contacts.close(count));
-        match luck.fault() {
-            Fault::Truncate => {
-                let cut = self.mid_record();
-                Reply { manner: Manner::Cut(cut), ..good(self) }
+        match luck.fault {
+            Fault::Truncate | Fault::TruncateChunked => {
+                let cut = if luck.fault == Fault::Truncate { Manner::Cut } else { Manner::CutChunked };
+                Reply { manner: cut(self.mid_record()), ..good(self) }
             }
-            Fault::TruncateChunked => {
-                let cut = self.mid_record();
-                Reply { manner: Manner::CutChunked(cut), ..good(self) }
-            }
-            Fault::Drip => {
-                Reply { manner: Manner::Drip(luck.named_pause().unwrap_or(DRIP_PAUSE)), ..good(self) }
-            }
+            Fault::Drip => Reply { manner: Manner::Drip(luck.pause.unwrap_or(DRIP_PAUSE)), ..good(self) },
             Fault::Endless => Reply { manner: Manner::Endless, ..Reply::with(200, JSON, self.body) },
             Fault::Garbage => Reply { manner: Manner::Garbage, ..good(self) },
             Fault::Reorder | Fault::Fewer | Fault::More | Fault::Foreign => {
-                Reply::with(200, JSON, self.misfit(luck.fault()).close(count))
+                Reply::with(200, JSON, self.misfit(luck.fault).close(count))
             }
             Fault::WrongCount => {
                 Reply::with(200, JSON, self.close(Some(u64::from(billed).checked_sub(1).unwrap_or(1))))
             }
             Fault::AbsurdCount => {
-                let absurd = self.ends.len() as u64 * 1_000;
+                let absurd = self.elements.len() as u64 * 1_000;
                 Reply::with(200, JSON, self.close(Some(absurd)))
             }
             Fault::NoCount => Reply::with(200, JSON, self.close(None)),
@@ -331,7 +308,8 @@ impl Contacts {
     ///
     /// The count stays, so that only the contacts are wrong.
     fn misfit(&self, fault: Fault) -> Self {
-        let mut elements = self.elements();
+        let bytes = |(element, _): &(Range<usize>, bool)| self.body.get(element.clone()).unwrap_or_default();
+        let mut elements: Vec<_> = self.elements.iter().map(bytes).collect();
         let foreign = [ELEMENT, br#"null,"value":"not-asked@elsewhere.example"}"#].concat();
         match fault {
             Fault::Reorder => elements.reverse(),
@@ -343,8 +321,8 @@ impl Contacts {
                 }
             }
         }
-        let body = [OPEN, &elements.join(&b','), b""].concat();
-        Self { body, ends: Vec::new() }
+        let body = [OPEN, &elements.join(&b',')].concat();
+        Self { body, elements: Vec::new() }
     }
 }
 

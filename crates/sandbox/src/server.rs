@@ -13,8 +13,8 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Full, Limited};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::server::conn::http1;
@@ -173,26 +173,10 @@ async fn answer(
 
 /// Reads the body of a request. `None` if it is incomplete or larger than any real request.
 async fn read(body: Incoming) -> Option<Bytes> {
-    let mut body = pin!(Limited::new(body, MAX_CALL_BYTES));
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.ok()?.into_data() else { continue };
-        // A body that arrives in one piece, as small ones do, is not copied.
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        if all.is_empty() {
-            all.reserve(256 * 1024);
-            all.extend_from_slice(&first);
-        }
-        all.extend_from_slice(&data);
-    }
-    Some(if all.is_empty() { first } else { all.freeze() })
+    // A body that arrives in one piece, as small ones do, is not copied.
+    Limited::new(body, MAX_CALL_BYTES).collect().await.ok().map(Collected::to_bytes)
 }
 
-/// The reply as a response for hyper.
 fn whole(reply: Reply) -> Response<Full<Bytes>> {
     let status =
         hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);

@@ -18,9 +18,7 @@ impl Window {
     ///
     /// A refused request is not noted, so that asking too often does not lengthen the wait.
     pub(super) fn admit(&mut self, limit: u32, now: Instant) -> Result<(), Duration> {
-        while self.0.front().is_some_and(|accepted| now.duration_since(*accepted) >= limits::WINDOW) {
-            self.0.pop_front();
-        }
+        while self.0.pop_front_if(|accepted| now.duration_since(*accepted) >= limits::WINDOW).is_some() {}
         let full = self.0.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
         if full {
             let oldest = self.0.front().map_or(Duration::ZERO, |accepted| now.duration_since(*accepted));

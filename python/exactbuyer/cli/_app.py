@@ -20,11 +20,12 @@ from exactbuyer.cli._io.opening import Survey, is_enriched, surveyed
 from exactbuyer.cli._io.output import check_output
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.exceptions import ExactBuyerError
+from exactbuyer.report.log import write_line
 from exactbuyer.settings import LOOPBACK
 
 from ._advice import again_in_words, next_step, title_of
 from ._command_options import CommandOptions
-from ._console import Console, counting_from_one, plan_lines, print_data, print_message, write
+from ._console import Console, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
     ASK_ABOVE_CREDITS,
     column_options,
@@ -247,7 +248,7 @@ def _report(exit_code: ExitCode, message: str, *, as_json: bool, is_printed: boo
     if message and not is_printed:
         print_message(message)
     if as_json:
-        write(json.dumps({"exit_code": int(exit_code), "error": message or None}))
+        write_line(json.dumps({"exit_code": int(exit_code), "error": message or None}))
     return exit_code
 
 
@@ -316,7 +317,7 @@ def _approve(
     approval = Approval(most, plan.ceiling_left is None or most < plan.ceiling_left)
     if plan.max_credits <= ASK_ABOVE_CREDITS:
         return plan, approval
-    write(plan_lines(plan))
+    write_line(plan_lines(plan))
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
             f"this may cost {plan.max_credits:,} credits, and there is no terminal to ask you: {fix}"

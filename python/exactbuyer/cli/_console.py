@@ -9,14 +9,14 @@ import os
 import sys
 import warnings
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
-from exactbuyer.report.log import level_asked_for
+from exactbuyer.report.log import level_asked_for, write_line
 
 from ._words import WORDS, in_options
 from .exit_codes import CommandError, ExitCode, FileError
@@ -64,12 +64,12 @@ class Console:
     def checks(self, plan: Plan) -> None:
         """Writes what to check before rows are sent."""
         for line in [] if self.quiet else check_lines(plan):
-            write(line)
+            write_line(line)
 
     def receipt(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
         """Writes the receipt and what to do next. With `quiet`, only what concerns answers in no store."""
         if not self.quiet:
-            write(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
+            write_line(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
         elif result.is_lost or result.unstored:
             print_message(step)
 
@@ -88,7 +88,7 @@ class Console:
                 "exit_code": int(result.exit_code),
                 "error": message or None,
             }
-            write(json.dumps({**result.receipt.to_dict(), **ended}, default=str))
+            write_line(json.dumps({**result.receipt.to_dict(), **ended}, default=str))
 
 
 def plan_lines(plan: Plan) -> str:
@@ -180,11 +180,4 @@ def _in_json(value: object) -> str:
 
 def print_message(text: str) -> None:
     """Writes a message of the program to stderr."""
-    write(f"exactbuyer: {text}")
-
-
-def write(text: str) -> None:
-    """Writes a line to stderr, if there is a stderr."""
-    with suppress(AttributeError, OSError, ValueError):
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+    write_line(f"exactbuyer: {text}")

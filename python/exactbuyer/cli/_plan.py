@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches
@@ -80,13 +81,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
     suspects = [Suspect(row + one.rows, kind, rows) for row, kind, rows in next_one.suspects]
     return replace(
         next_one,
-        rows=one.rows + next_one.rows,
-        missing=one.missing + next_one.missing,
-        invalid=one.invalid + next_one.invalid,
-        duplicates=one.duplicates + next_one.duplicates,
-        from_store=one.from_store + next_one.from_store,
-        open_rows=one.open_rows + next_one.open_rows,
-        bought_again=one.bought_again + next_one.bought_again,
+        **{name: getattr(one, name) + getattr(next_one, name) for name in _COUNTS},
         to_send=to_send,
         requests=requests,
         max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
@@ -97,6 +92,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
     )
 
 
+_COUNTS = ("rows", "missing", "invalid", "duplicates", "from_store", "open_rows", "bought_again")
 _SUSPECTS = 5
 
 
@@ -110,9 +106,5 @@ def _requests(to_send: tuple[int, int], chunk_size: int) -> tuple[int, int]:
 
 
 def _likely(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
-    total = (0, 0)
-    for likely in ranges:
-        if likely is None:
-            return None
-        total = _added(total, likely)
-    return total if ranges else None
+    known = [likely for likely in ranges if likely is not None]
+    return reduce(_added, known) if known and len(known) == len(ranges) else None

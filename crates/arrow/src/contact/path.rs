@@ -13,7 +13,6 @@
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::service::limits::MAX_DEPTH;
 
-/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The member of an object with this name.

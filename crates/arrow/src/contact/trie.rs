@@ -63,12 +63,10 @@ impl Node {
     }
 }
 
-/// What is wanted of one member.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member {
     /// Its number among the members of the same object that are wanted.
     pub(crate) place: usize,
-    /// The node of its value.
     pub(crate) node: usize,
 }
 

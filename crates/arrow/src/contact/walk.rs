@@ -31,7 +31,6 @@ pub(crate) enum Written {
     Null,
     /// A string without escapes.
     Plain,
-    /// A string with escapes.
     Escaped,
     /// Any other value.
     Otherwise,
@@ -59,7 +58,6 @@ pub(crate) struct Found {
     names: Vec<Names>,
 }
 
-/// The values for one column.
 #[derive(Debug, Default)]
 pub(crate) struct Values {
     /// The values in order, with `None` for a missing one. A column that has no lists has at most

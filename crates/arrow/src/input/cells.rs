@@ -2,12 +2,9 @@
 //! numbers that have lost no digits.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, PrimitiveArray};
-use arrow_cast::{cast, display::array_value_to_string};
+use arrow_array::types::Float64Type;
+use arrow_array::{AnyDictionaryArray, Array};
+use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use exactbuyer_core::error::{Error, ErrorKind};
@@ -63,32 +60,24 @@ impl ColumnReader<'_> {
     /// [`ErrorKind::Config`] if values of the column's type cannot be looked up.
     pub fn read(&self, array: &dyn Array, name: &str) -> Result<Vec<Cell>, Error> {
         use DataType as D;
+        let cast_to = |to: DataType| cast(array, &to).map_err(|_| unreadable(name, array));
         let cells = match array.data_type() {
             D::Null => vec![Cell::One(Reading::Missing); array.len()],
             D::Utf8 => self.texts(array.as_string::<i32>().iter()),
             D::LargeUtf8 => self.texts(array.as_string::<i64>().iter()),
             D::Utf8View => self.texts(array.as_string_view().iter()),
-            D::Int8 => self.integers::<Int8Type>(array.as_primitive()),
-            D::Int16 => self.integers::<Int16Type>(array.as_primitive()),
-            D::Int32 => self.integers::<Int32Type>(array.as_primitive()),
-            D::Int64 => self.integers::<Int64Type>(array.as_primitive()),
-            D::UInt8 => self.integers::<UInt8Type>(array.as_primitive()),
-            D::UInt16 => self.integers::<UInt16Type>(array.as_primitive()),
-            D::UInt32 => self.integers::<UInt32Type>(array.as_primitive()),
-            D::UInt64 => self.integers::<UInt64Type>(array.as_primitive()),
-            D::Float16 => self.floats::<Float16Type>(array.as_primitive(), EXACT_F16),
-            D::Float32 => self.floats::<Float32Type>(array.as_primitive(), EXACT_F32),
-            D::Float64 => self.floats::<Float64Type>(array.as_primitive(), EXACT_F64),
+            // An integer is read as the text of its digits.
+            whole if whole.is_integer() => self.texts(cast_to(D::Utf8View)?.as_string_view().iter()),
+            D::Float16 => self.floats(&cast_to(D::Float64)?, EXACT_F16),
+            D::Float32 => self.floats(&cast_to(D::Float64)?, EXACT_F32),
+            D::Float64 => self.floats(array, EXACT_F64),
             D::Decimal32(..) | D::Decimal64(..) | D::Decimal128(..) | D::Decimal256(..) => {
-                self.decimals(array)?
+                self.decimals(&cast_to(D::Utf8View)?)
             }
             D::Dictionary(..) => self.dictionary(array, name)?,
             D::List(_) => self.lists(array.as_list::<i32>(), name)?,
             D::LargeList(_) => self.lists(array.as_list::<i64>(), name)?,
-            D::RunEndEncoded(_, values) => {
-                let plain = cast(array, values.data_type()).map_err(|_| unreadable(name, array))?;
-                self.read(&plain, name)?
-            }
+            D::RunEndEncoded(_, values) => self.read(&cast_to(values.data_type().clone())?, name)?,
             _ => return Err(unreadable(name, array)),
         };
         Ok(cells)
@@ -114,40 +103,20 @@ impl ColumnReader<'_> {
         self.each(texts, |text, region| self.text(text, region))
     }
 
-    /// An integer is read as the text of its digits.
-    fn integers<T>(&self, numbers: &PrimitiveArray<T>) -> Vec<Cell>
-    where
-        T: ArrowPrimitiveType,
-        T::Native: std::fmt::Display,
-    {
-        self.each(numbers.iter(), |number, region| self.text(&number.to_string(), region))
+    /// Floats of 64 bits, as wide as they were or widened. `exact_below` is the limit of their own width.
+    fn floats(&self, numbers: &dyn Array, exact_below: f64) -> Vec<Cell> {
+        let numbers = numbers.as_primitive::<Float64Type>().iter();
+        self.each(numbers, |number, region| self.float(number, exact_below, region))
     }
 
-    /// `exact_below` is the limit of this width of float.
-    fn floats<T>(&self, numbers: &PrimitiveArray<T>, exact_below: f64) -> Vec<Cell>
-    where
-        T: ArrowPrimitiveType,
-        T::Native: Into<f64>,
-    {
-        self.each(numbers.iter(), |number, region| self.float(number.into(), exact_below, region))
-    }
-
-    /// Reads decimals. They are exact, so that only their fraction matters.
-    fn decimals(&self, array: &dyn Array) -> Result<Vec<Cell>, Error> {
-        let read = |row| {
-            if array.is_null(row) {
-                return Ok(Cell::One(Reading::Missing));
-            }
-            let said = array_value_to_string(array, row).map_err(|_| unreadable("", array))?;
-            // 12.00 is the number 12. 12.50 is not a phone number.
-            let whole = said.split_once('.').filter(|(_, rest)| rest.bytes().all(|digit| digit == b'0'));
-            Ok(match whole {
-                Some((digits, _)) => self.text(digits, self.regions.of(row)),
-                None if said.contains('.') => Cell::One(self.reader.refused(&said, self.field_type)),
-                None => self.text(&said, self.regions.of(row)),
-            })
-        };
-        (0..array.len()).map(read).collect()
+    /// Reads decimals, from their texts. They are exact, so that only their fraction matters.
+    fn decimals(&self, texts: &dyn Array) -> Vec<Cell> {
+        // 12.00 is the number 12. 12.50 is not a phone number.
+        self.each(texts.as_string_view().iter(), |said, region| match said.split_once('.') {
+            Some((digits, rest)) if rest.bytes().all(|digit| digit == b'0') => self.text(digits, region),
+            Some(_) => Cell::One(self.reader.refused(said, self.field_type)),
+            None => self.text(said, region),
+        })
     }
 
     /// Reads each value of a dictionary once, however many rows refer to it. This is not possible
@@ -161,16 +130,7 @@ impl ColumnReader<'_> {
             return self.read(&plain, name);
         }
         let values = self.read(values.as_ref(), name)?;
-        let missing = || Cell::One(Reading::Missing);
-        if values.is_empty() {
-            return Ok(vec![missing(); array.len()]);
-        }
-        let keys = dictionary.normalized_keys().into_iter().enumerate();
-        let cells = keys.map(|(row, key)| match values.get(key) {
-            Some(cell) if dictionary.keys().is_valid(row) => cell.clone(),
-            _ => missing(),
-        });
-        Ok(cells.collect())
+        Ok(spread(dictionary, &values, &Cell::One(Reading::Missing)))
     }
 
     /// Reads lists. The values of all elements of a list are the values of its cell.
@@ -194,6 +154,16 @@ impl ColumnReader<'_> {
         }
         Ok(cells)
     }
+}
+
+/// For each row of a dictionary what was read from its value. A null is `missing`.
+pub(super) fn spread<T: Clone>(dictionary: &dyn AnyDictionaryArray, read: &[T], missing: &T) -> Vec<T> {
+    if read.is_empty() {
+        return vec![missing.clone(); dictionary.len()];
+    }
+    let keys = dictionary.normalized_keys().into_iter().enumerate();
+    let of_row = |(row, key)| read.get(key).filter(|_| dictionary.keys().is_valid(row)).unwrap_or(missing);
+    keys.map(of_row).cloned().collect()
 }
 
 /// The message names the column and its type, not the values.

@@ -12,6 +12,8 @@ use exactbuyer_core::identifier::reading::{Reader, RowRegion};
 use exactbuyer_core::message;
 use exactbuyer_core::message::Setting;
 
+use crate::input::cells::spread;
+
 /// The most different names in the column. There are fewer countries, so a column with more has
 /// other values.
 const MOST_NAMES: usize = 1_024;
@@ -98,15 +100,7 @@ impl<'a> RegionReader<'a> {
                 }
                 let mut named = Vec::with_capacity(dictionary.values().len());
                 self.read(dictionary.values(), column, &mut named)?;
-                if named.is_empty() {
-                    into.resize(into.len() + array.len(), RowRegion::Default);
-                    return Ok(());
-                }
-                let keys = dictionary.normalized_keys().into_iter().enumerate();
-                into.extend(keys.map(|(row, key)| match named.get(key) {
-                    Some(region) if dictionary.keys().is_valid(row) => *region,
-                    _ => RowRegion::Default,
-                }));
+                into.extend(spread(dictionary, &named, &RowRegion::Default));
             }
             D::List(_) => self.lists(array.as_list::<i32>(), column, into)?,
             D::LargeList(_) => self.lists(array.as_list::<i64>(), column, into)?,

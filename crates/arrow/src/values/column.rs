@@ -286,7 +286,6 @@ fn truth(json: &[u8]) -> Option<bool> {
     }
 }
 
-/// The type of a column with values, or lists of values, of this kind.
 pub(crate) fn column_type(kind: &Kind, is_list: bool) -> DataType {
     if is_list { DataType::new_list(kind.data_type.clone(), true) } else { kind.data_type.clone() }
 }

@@ -1,17 +1,20 @@
 //! Dates, timestamps and times of day in the notation of ISO 8601 and RFC 3339. Years are 1 to
 //! 9999, as in Python's `datetime`.
 //!
-//! Arrow's own parser is not used: it reads a timestamp as the date in UTC, and refuses a time
+//! Arrow's own parser is used for the date alone: it reads a timestamp as the date in UTC, and refuses a time
 //! without seconds.
 
+use std::ops::Range;
+
+use arrow_array::types::Date32Type;
+use arrow_cast::parse::Parser as _;
 use arrow_schema::TimeUnit;
 
 /// Seconds of a day. Leap seconds do not exist here, as they do not in Unix time.
 const DAY_S: i64 = 86_400;
-/// Nanoseconds of a second.
 const NANOS: i64 = 1_000_000_000;
-/// Python could not read a column with other moments.
-const YEARS: std::ops::RangeInclusive<u32> = 1..=9999;
+/// The years 1 to 9999, in days since 1970. Python could not read a column with other moments.
+const DAYS: Range<i64> = -719_162..2_932_897;
 
 /// A date as days since 1970. A timestamp counts as a date only at midnight, without an offset or
 /// in UTC. Any other timestamp would lose its time, or be another date in another time zone.
@@ -32,8 +35,7 @@ pub(crate) fn moment(text: &str, unit: TimeUnit) -> Option<i64> {
     let days = rest.date()?;
     let (time_ns, offset_s) = if rest.is_end() { (0, None) } else { rest.time_and_offset()? };
     let seconds = days * DAY_S + time_ns / NANOS - offset_s.unwrap_or_default();
-    let years = days_of(*YEARS.start(), 1, 1)..days_of(*YEARS.end() + 1, 1, 1);
-    if !years.contains(&seconds.div_euclid(DAY_S)) {
+    if !DAYS.contains(&seconds.div_euclid(DAY_S)) {
         return None;
     }
     let (per_second, nanos) = match unit {
@@ -90,15 +92,13 @@ impl Rest<'_> {
     /// `YYYY-MM-DD` or `YYYYMMDD`, as days since 1970. Week dates and ordinal dates are not
     /// accepted.
     fn date(&mut self) -> Option<i64> {
-        let year = self.two_digits()? * 100 + self.two_digits()?;
-        let has_marks = self.take(b"-");
-        let month = self.two_digits()?;
-        if has_marks && !self.take(b"-") {
-            return None;
-        }
-        let day = self.two_digits()?;
-        let is_date = YEARS.contains(&year) && (1..=days_in(year, month)).contains(&day);
-        is_date.then(|| days_of(year, month, day))
+        let length = if self.0.get(4) == Some(&b'-') { 10 } else { 8 };
+        let (date, rest) = self.0.split_at_checked(length)?;
+        // Arrow would also read signs and single digits.
+        let is_full = date.first()?.is_ascii_digit() && date.last()?.is_ascii_digit();
+        let days = Date32Type::parse(std::str::from_utf8(date).ok().filter(|_| is_full)?)?;
+        self.0 = rest;
+        Some(i64::from(days)).filter(|days| DAYS.contains(days))
     }
 
     /// The time that follows a date: nanoseconds since midnight, and the offset from UTC in
@@ -161,26 +161,4 @@ impl Rest<'_> {
         };
         (hours < 24 && minutes < 60).then(|| sign * i64::from(hours * 3600 + minutes * 60))
     }
-}
-
-/// The number of days in a month of the Gregorian calendar.
-fn days_in(year: u32, month: u32) -> u32 {
-    match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    }
-}
-
-/// The days from 1970 to a date of the Gregorian calendar, computed as in Howard Hinnant's
-/// `days_from_civil`: <https://howardhinnant.github.io/date_algorithms.html>.
-fn days_of(year: u32, month: u32, day: u32) -> i64 {
-    // Years begin in March here, so that the leap day is the last day of a year.
-    let year = i64::from(year) - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((i64::from(month) + 9) % 12) + 2) / 5 + i64::from(day) - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }

@@ -10,26 +10,14 @@
 const HALF_OVERFLOW: f64 = 65_520.0;
 
 /// The number of digits of the largest `i128`.
-const WHOLE_DIGITS: usize = 39;
+const WHOLE_DIGITS: u8 = 39;
 
 /// A whole number in any notation: `4`, `4.0` and `4e0` are equal.
 ///
 /// `4.5` is not whole, and `1e100` does not fit any type: both are `None`.
 pub(crate) fn whole(json: &[u8]) -> Option<i128> {
-    let text = number_text(json)?;
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    let decimal = Decimal::read(text)?;
-    if decimal.digits.is_empty() {
-        return Some(0);
-    }
-    let zeros = usize::try_from(decimal.exponent).ok()?;
-    if decimal.digits.len().checked_add(zeros)? > WHOLE_DIGITS {
-        return None;
-    }
-    let number: i128 = format!("{:0<1$}", decimal.digits, decimal.digits.len() + zeros).parse().ok()?;
-    Some(if decimal.is_negative { -number } else { number })
+    let in_full = || decimal(json, WHOLE_DIGITS, 0)?.trim_end_matches('.').parse().ok();
+    number_text(json)?.parse().ok().or_else(in_full)
 }
 
 /// The nearest 64-bit float.

@@ -39,7 +39,6 @@ impl Texts {
         }
     }
 
-    /// Appends a null.
     #[inline]
     pub(crate) fn push_null(&mut self) {
         match self {
@@ -81,7 +80,6 @@ pub(crate) struct Builder<O: OffsetSizeTrait> {
     bytes: Vec<u8>,
     /// Where each text ends in `bytes`.
     ends: OffsetBufferBuilder<O>,
-    /// Which of them are not null.
     there: NullBufferBuilder,
 }
 

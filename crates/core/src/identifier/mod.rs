@@ -16,7 +16,7 @@ mod domain;
 mod email;
 mod inference;
 mod invalid;
-mod once;
+pub(crate) mod once;
 mod phone;
 pub mod reading;
 mod social;

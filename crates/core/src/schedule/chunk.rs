@@ -41,7 +41,6 @@ impl Chunk {
     }
 }
 
-/// A chunk in flight.
 #[derive(Debug)]
 pub(super) struct Flight {
     pub(super) chunk: Chunk,

@@ -27,7 +27,6 @@ const SLICE: Duration = Duration::from_secs(1);
 /// A run that wakes later than this was held up: its process was stopped, or its machine slept.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Credits.
 #[derive(Debug)]
 pub(super) struct Ceilings {
     /// The limit of this run; the enricher's own is in [`Limits`](super::Limits).

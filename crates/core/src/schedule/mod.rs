@@ -300,7 +300,6 @@ impl Scheduler {
         self.effects.push(Effect::Freed);
     }
 
-    /// Lookups in flight.
     fn in_flight(&self) -> usize {
         self.flights.values().map(|flight| flight.chunk.ids.len()).sum()
     }

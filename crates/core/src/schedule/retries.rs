@@ -66,7 +66,6 @@ impl Retries {
         Some(chunk.with(ids))
     }
 
-    /// Takes the chunks of a group, or all.
     pub(super) fn take_all(&mut self, group: Option<GroupId>) -> VecDeque<Chunk> {
         let queue = std::mem::take(&mut self.queue);
         let (taken, others) = queue.into_iter().partition(|chunk| group.is_none() || chunk.group == group);

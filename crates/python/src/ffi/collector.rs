@@ -126,7 +126,6 @@ fn is_known(py: Python<'_>) -> bool {
     released_cpython(py).is_some_and(is_known)
 }
 
-/// The node in front of an object.
 fn node(object: &Bound<'_, PyList>) -> *mut Node {
     object.as_ptr().cast::<Node>().wrapping_sub(1)
 }

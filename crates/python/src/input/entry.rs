@@ -79,32 +79,16 @@ impl Reader {
     /// row's national numbers cannot be looked up: the default region must not replace what the row says.
     pub(crate) fn region(
         item: &Bound<'_, PyAny>,
-        mut named: impl FnMut(&str) -> RowRegion,
+        named: impl FnOnce(&str) -> RowRegion,
     ) -> PyResult<RowRegion> {
+        let inner = if item.is_instance_of::<PyString>() { None } else { unwrapped(item)? };
+        let item = inner.as_ref().unwrap_or(item);
         if let Ok(text) = item.cast::<PyString>() {
             return Ok(text.to_str().map_or(RowRegion::Unknown, named));
         }
-        let is_nan =
-            |item: &Bound<'_, PyAny>| item.cast::<PyFloat>().is_ok_and(|float| float.value().is_nan());
-        if item.is_none() || is_nan(item) {
-            return Ok(RowRegion::Default);
-        }
-        let class = item.get_type();
-        if matches!(&*class.name()?.to_string_lossy(), "NAType" | "NaTType") {
-            return Ok(RowRegion::Default);
-        }
-        for unwrap in ["as_py", "item"] {
-            if class.hasattr(unwrap)?
-                && let Ok(inner) = item.call_method0(unwrap)
-            {
-                return Ok(match inner.cast::<PyString>().map(|text| text.to_str().map(&mut named)) {
-                    Ok(Ok(region)) => region,
-                    _ if inner.is_none() || is_nan(&inner) => RowRegion::Default,
-                    _ => RowRegion::Unknown,
-                });
-            }
-        }
-        Ok(RowRegion::Unknown)
+        let is_nan = item.cast::<PyFloat>().is_ok_and(|float| float.value().is_nan());
+        let is_empty = item.is_none() || is_nan || is_na(&item.get_type().name()?.to_string_lossy());
+        Ok(if is_empty { RowRegion::Default } else { RowRegion::Unknown })
     }
 
     /// `wrapped`: a scalar of a library may still be unwrapped, once.
@@ -210,7 +194,7 @@ impl Reader {
         let name = class.name()?;
         let name = name.to_string_lossy();
         match &*name {
-            "NAType" | "NaTType" => return Ok(Entry::missing(py)),
+            name if is_na(name) => return Ok(Entry::missing(py)),
             "bool" | "bool_" | "BooleanScalar" => return Err(is_bool(place)),
             "datetime64" | "timedelta64" if item.str()? == "NaT" => return Ok(Entry::missing(py)),
             // They convert themselves to numbers.
@@ -232,14 +216,8 @@ impl Reader {
         {
             return self.float(number.value(), exact_below(&name), number.as_any(), hints);
         }
-        // Scalars of numpy and Arrow convert themselves to a Python object.
-        for unwrap in ["as_py", "item"] {
-            if wrapped
-                && class.hasattr(unwrap)?
-                && let Ok(inner) = item.call_method0(unwrap)
-            {
-                return self.read(&inner, hints, place, false);
-            }
+        if wrapped && let Some(inner) = unwrapped(item)? {
+            return self.read(&inner, hints, place, false);
         }
         Err(is_other(&name, place))
     }
@@ -276,6 +254,24 @@ pub(crate) fn exact_below(name: &str) -> f64 {
         _ => EXACT_F64,
     });
     limits.fold(EXACT_F64, f64::min)
+}
+
+/// Whether a class of this name stands for a missing value.
+fn is_na(class: &str) -> bool {
+    matches!(class, "NAType" | "NaTType")
+}
+
+/// What a scalar of numpy or Arrow stands for; `None` if the object is not one.
+fn unwrapped<'py>(item: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let class = item.get_type();
+    for unwrap in ["as_py", "item"] {
+        if class.hasattr(unwrap)?
+            && let Ok(inner) = item.call_method0(unwrap)
+        {
+            return Ok(Some(inner));
+        }
+    }
+    Ok(None)
 }
 
 /// It is imported once; the standard library always has it.

@@ -20,10 +20,8 @@ const MAX_LOCATIONS: usize = 1_024;
 /// Integers below this are made once. It includes years, and the table has only a few pages.
 const SHARED_WHOLES: usize = 2_200;
 
-/// One location.
 #[derive(Default)]
 pub(super) struct Location {
-    /// The strings that were seen there.
     pub(super) strings: StringCache,
     /// The numbers with a fraction or an exponent that were seen there.
     pub(super) floats: StringCache,
@@ -58,7 +56,6 @@ impl Default for Locations {
 impl Locations {
     /// The location where nothing is remembered.
     pub(super) const NOWHERE: LocationId = LocationId(0);
-    /// The record itself.
     pub(super) const RECORD: LocationId = LocationId(1);
 
     /// `None` only for an id of other `Locations`.
@@ -92,7 +89,6 @@ impl Locations {
         LocationId(self.places.len() - 1)
     }
 
-    /// The location of the elements of a list at this location.
     pub(super) fn elements(&mut self, id: LocationId) -> LocationId {
         if id == Self::NOWHERE {
             return id;

@@ -127,7 +127,6 @@ impl Shapes {
         Some(next)
     }
 
-    /// The keys of a shape, in order.
     pub(super) fn keys(&self, py: Python<'_>, shape: usize) -> Vec<Py<PyString>> {
         let mut keys = Vec::new();
         let mut at = shape;

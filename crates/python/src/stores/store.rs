@@ -62,7 +62,6 @@ fn disk_trouble(py: Python<'_>, path: PathBuf) -> Option<String> {
     py.detach(|| sqlite::distrust(&path))
 }
 
-/// Raises if there is no time zone of this name.
 #[pyfunction]
 fn check_time_zone(py: Python<'_>, name: &str) -> PyResult<()> {
     sqlite::check_time_zone(name).or_raise(py)
@@ -210,7 +209,6 @@ impl Store {
         self.ask(py, SqliteStore::unknown).map(Serialized)
     }
 
-    /// `resolution` is a name of [`Resolution`].
     fn resolve_unknown(&self, py: Python<'_>, resolution: &str) -> PyResult<Serialized<sqlite::Resolved>> {
         let resolution = Resolution::from_name(resolution)
             .ok_or_else(|| PyValueError::new_err("no such resolution: the caller checks it"))?;

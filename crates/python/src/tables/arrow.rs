@@ -39,7 +39,6 @@ impl Batches {
         Self { schema, batches }
     }
 
-    /// The chunks of the first column.
     pub(crate) fn first_column(&self) -> Vec<ArrayRef> {
         self.batches.iter().filter_map(|batch| batch.columns().first().cloned()).collect()
     }
@@ -85,7 +84,6 @@ impl Batches {
         self.schema.metadata().clone()
     }
 
-    /// One column, by itself.
     fn column(&self, py: Python<'_>, name: &str) -> PyResult<Self> {
         let place = self.place(name)?;
         let batches = self.batches.iter().map(|batch| batch.project(&[place]));

@@ -193,7 +193,6 @@ pub(super) const JOBS: [(&str, &str, &str); 24] = [
     ("Customer Success Manager", "manager", "support"),
 ];
 
-/// Schools.
 pub(super) const SCHOOLS: [&str; 12] = [
     "Lakeshore State University",
     "University of Northmoor",
@@ -209,7 +208,6 @@ pub(super) const SCHOOLS: [&str; 12] = [
     "National Institute of Applied Arts",
 ];
 
-/// A subject, and the degree in it.
 pub(super) const DEGREES: [(&str, &str); 12] = [
     ("bachelor of science", "computer science"),
     ("bachelor of arts", "economics"),
@@ -225,7 +223,6 @@ pub(super) const DEGREES: [(&str, &str); 12] = [
     ("bachelor of design", "interaction design"),
 ];
 
-/// Skills.
 pub(super) const SKILLS: [&str; 24] = [
     "python",
     "sql",
@@ -253,7 +250,6 @@ pub(super) const SKILLS: [&str; 24] = [
     "agile",
 ];
 
-/// Languages.
 pub(super) const LANGUAGES: [&str; 10] = [
     "English",
     "Español",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import shlex
 import shutil
@@ -10,7 +11,8 @@ import stat
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -83,23 +85,14 @@ class Location:
             yield from iter(read, b"")
 
 
-class reading:  # noqa: N801 - it reads as a word of the `with` statement
+@contextmanager
+def reading(location: Location) -> Generator[None]:
     """Raises a failure to read a location as a `FileError`."""
-
-    def __init__(self, location: Location) -> None:
-        self._name = location.name
-
-    def __enter__(self) -> None:
-        """Does nothing."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, (OSError, EOFError, zlib.error)):
-            why = (
-                error.strerror
-                if isinstance(error, OSError) and error.strerror
-                else "it is incomplete or damaged"
-            )
-            raise FileError(f"{self._name} cannot be read: {why}") from error
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or "it is incomplete or damaged"
+        raise FileError(f"{location.name} cannot be read: {why}") from error
 
 
 def _opened(location: Location) -> IO[bytes]:
@@ -151,36 +144,20 @@ def spooled(location: Location) -> IO[bytes]:
         return spool
 
 
-class StaysOpen:
-    """A stream for Arrow to write to: it stays open when Arrow closes it."""
-
-    closed = False
+class StaysOpen(io.RawIOBase):
+    """A stream for Arrow to write to: whoever opened it closes it, not Arrow."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def write(self, piece: Any) -> int:
+    def write(self, piece: Any, /) -> int:
         """Writes bytes, or something that has a buffer."""
         self._stream.write(piece)
         return len(piece)
 
-    def flush(self) -> None:
-        """There is nothing to flush: the stream holds nothing back, or is flushed at its end."""
-
-    def close(self) -> None:
-        """The stream is closed by whoever opened it."""
-
-    def readable(self) -> bool:
-        """It cannot be read."""
-        return False
-
     def writable(self) -> bool:
         """It can be written."""
         return True
-
-    def seekable(self) -> bool:
-        """It only goes on."""
-        return False
 
 
 def require(library: str, what: str) -> Any:

@@ -43,14 +43,13 @@ def opened(
     sheet: str | None = None,
 ) -> Source:
     """Opens a location, to read it once."""
+    is_surveyed = survey is not None
     if location.kind == "xlsx":
-        is_surveyed = survey is not None
         return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
     if location.kind == "parquet":
         return ParquetSource(location)
     if location.kind == "jsonl":
         return JsonSource(location, survey.names if survey is not None else None)
-    is_surveyed = survey is not None
     return CsvSource(location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
 
 

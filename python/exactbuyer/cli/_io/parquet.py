@@ -184,7 +184,7 @@ class _Counting(StaysOpen):
         self._at = 0
         self.is_caller_done = False
 
-    def write(self, piece: Any) -> int:
+    def write(self, piece: Any, /) -> int:
         self._at += len(piece)
         return len(piece) if self.is_caller_done else super().write(piece)
 

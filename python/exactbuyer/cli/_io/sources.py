@@ -5,7 +5,8 @@ A part of a text file keeps its bytes, so they can be written unchanged. Knows n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, Protocol
 
@@ -214,18 +215,15 @@ def _only(part: CsvPart | JsonPart, names: list[str]) -> Batches:
     return first
 
 
-class file_errors:  # noqa: N801 - it reads as a word of the `with` statement
+@contextmanager
+def file_errors(name: str) -> Generator[None]:
     """Raises an error in the text of a file as a `FileError`."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        """Does nothing."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ValueError) and not isinstance(error, ExactBuyerError):
-            raise FileError(f"{self._name}: {error}") from None
+    try:
+        yield
+    except ExactBuyerError:
+        raise
+    except ValueError as error:
+        raise FileError(f"{name}: {error}") from None
 
 
 def _as_text(location: Location) -> Iterator[bytes]:

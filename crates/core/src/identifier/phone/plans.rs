@@ -105,8 +105,8 @@ fn either(at_home: Result<String, Invalid>, abroad: Result<String, Invalid>) -> 
 
 /// Whether a canonical number lies in a range that is in use.
 pub(super) fn exists(canonical: &str) -> bool {
-    let Some(plans) = plans() else { return false };
-    plans.parse(canonical, None).is_ok_and(|number| plans.is_valid_number(&number))
+    plans()
+        .is_some_and(|plans| plans.parse(canonical, None).is_ok_and(|number| plans.is_valid_number(&number)))
 }
 
 /// Whether a canonical number can only be a mobile number.

@@ -53,7 +53,6 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
     Err(if several { Invalid::PhoneSeveral } else { Invalid::PhoneUnreadable })
 }
 
-/// The number without its extension.
 fn without_extension(value: &str) -> &str {
     let Some(extension) = EXTENSION.get().and_then(|regex| regex.find(value)) else { return value };
     let before = value.get(..extension.start()).unwrap_or(value);
@@ -93,7 +92,6 @@ struct Parts {
     listed: bool,
     /// Whether a word touches a digit.
     attached: bool,
-    /// The count of letters.
     letters: usize,
     /// Whether the digits before the first letter are a toll-free code, with or without the prefix
     /// that is dialled before it.

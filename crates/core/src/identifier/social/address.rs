@@ -35,7 +35,6 @@ pub(super) struct Address<'a> {
     pub(super) host: Cow<'a, str>,
     /// As it is written.
     pub(super) path: &'a str,
-    /// Between `?` and `#`.
     pub(super) query: &'a str,
     /// After `#`.
     pub(super) fragment: &'a str,

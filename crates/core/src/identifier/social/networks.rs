@@ -9,7 +9,6 @@ use super::table::NETWORKS;
 use crate::identifier::domain::labels_before;
 use crate::identifier::text;
 
-/// A social network.
 #[derive(Debug)]
 pub(super) struct Network {
     #[cfg_attr(not(test), allow(dead_code))] // the documentation shows it
@@ -84,7 +83,6 @@ pub(super) enum More {
     Subpages(&'static [&'static str]),
 }
 
-/// How an id is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Id {
     /// Letters, digits and these marks. The case does not matter.

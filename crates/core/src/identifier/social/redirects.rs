@@ -98,7 +98,6 @@ pub(super) const REDIRECTS: &[Redirect] = &[
 #[derive(Debug)]
 pub(super) struct PathRedirect {
     pub(super) host: &'static str,
-    /// The start of the path.
     pub(super) path: &'static str,
     /// The text before the target and the text after it.
     pub(super) around: (&'static str, &'static str),

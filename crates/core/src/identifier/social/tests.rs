@@ -216,7 +216,6 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A name is not cut at a blank inside it.
     #[test]
     fn a_name_is_not_cut_at_a_blank(
         host in prop::sample::select(vec!["linkedin.com/in/", "people.example/", "people.example/team?person=", "x.com/"]),

@@ -9,9 +9,7 @@ use crate::identifier::text::strip_prefix_ci;
 
 /// A link, with its markup removed.
 pub(super) struct Link<'t> {
-    /// The address that it leads to.
     pub(super) address: Cow<'t, str>,
-    /// The text that it shows.
     pub(super) shown: Cow<'t, str>,
 }
 

@@ -177,7 +177,6 @@ impl Run<'_> {
         }
     }
 
-    /// What the service does with these lookups.
     fn attempt(&mut self, lookups: Vec<Identifier>) -> AttemptOutcome {
         let (outcome, last) = match self.pick(12) {
             6 => (busy(None), Last::Free),

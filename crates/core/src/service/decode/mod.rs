@@ -229,7 +229,6 @@ impl<'a> Reader<'a> {
         Ok(Contact { value, outcome })
     }
 
-    /// Reads the string at `from`.
     fn text(&mut self, from: usize) -> Result<Option<Cow<'a, str>>, Fault> {
         self.scanner.go_to(from + 1);
         let text = self.scanner.string()?;

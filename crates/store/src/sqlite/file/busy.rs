@@ -41,32 +41,28 @@ struct Patience {
     undisturbed: bool,
 }
 
-/// Runs `act`. No wait for a lock in it takes longer than this.
-pub(crate) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
-    let before = PATIENCE.get();
-    PATIENCE.set(Patience { longest, ..before });
-    let done = act();
-    PATIENCE.set(Patience { longest: before.longest, ..PATIENCE.get() });
-    done
-}
-
-/// The same for an `act` that can be repeated: its waits end early if a fork is about to happen, and [`has_yielded`]
-/// then returns true.
-pub(crate) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
-    let before = PATIENCE.get();
-    PATIENCE.set(Patience { longest, yields: true, has_yielded: false, ..before });
+/// Runs `act` with this patience. Afterwards only whether a wait has ended early stays.
+fn with<T>(patience: Patience, act: impl FnOnce() -> T) -> T {
+    let before = PATIENCE.replace(patience);
     let done = act();
     PATIENCE.set(Patience { has_yielded: PATIENCE.get().has_yielded, ..before });
     done
 }
 
+/// Runs `act`. No wait for a lock in it takes longer than this.
+pub(crate) fn within<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
+    with(Patience { longest, ..PATIENCE.get() }, act)
+}
+
+/// The same for an `act` that can be repeated: its waits end early if a fork is about to happen, and [`has_yielded`]
+/// then returns true.
+pub(crate) fn yielding<T>(longest: Duration, act: impl FnOnce() -> T) -> T {
+    with(Patience { longest, yields: true, has_yielded: false, ..PATIENCE.get() }, act)
+}
+
 /// Runs `act`, in which [`is_fork_near`] is false: no work is postponed.
 pub(crate) fn undisturbed<T>(act: impl FnOnce() -> T) -> T {
-    let before = PATIENCE.get();
-    PATIENCE.set(Patience { undisturbed: true, ..before });
-    let done = act();
-    PATIENCE.set(Patience { undisturbed: before.undisturbed, ..PATIENCE.get() });
-    done
+    with(Patience { undisturbed: true, ..PATIENCE.get() }, act)
 }
 
 /// Whether this thread is in [`undisturbed`]. Other threads do not count.

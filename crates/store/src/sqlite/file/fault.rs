@@ -45,7 +45,6 @@ impl Fault {
         Self::Complete(Error::new(ErrorKind::Store, message))
     }
 
-    /// There is no store at this path.
     pub(crate) fn absent(path: &Path) -> Error {
         Error::new(ErrorKind::Store, format!("there is no store {}: check the path", path.display()))
     }

@@ -12,7 +12,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::Hasher;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use siphasher::sip::SipHasher13;
 
@@ -156,7 +156,7 @@ impl NameLock {
 
     /// Releases the lock.
     pub(crate) fn close(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        crate::lock(&self.0).take();
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -23,6 +23,7 @@ use super::fault::Fault;
 use super::open_files;
 use super::paths::{self, beside};
 use super::query;
+use crate::lock;
 
 /// How long we try to get exclusive use of the store, because another process may be trying the same.
 const ALONE_WITHIN: Duration = Duration::from_secs(1);
@@ -38,12 +39,10 @@ pub(crate) struct Owners {
     ours: Mutex<HashSet<i64>>,
 }
 
-/// The side file, as it was opened.
 #[derive(Debug)]
 struct SideFile {
     file: Listed<File>,
     id: FileId,
-    /// The store that was beside it then.
     store: FileId,
 }
 
@@ -97,11 +96,11 @@ impl Owners {
     /// # Errors
     /// If it is not: then this process looks dead to others, and they look dead to it.
     pub(crate) fn check(&self, connection: &Connection) -> Result<(), Fault> {
-        let mut file = self.side_file();
+        let mut file = lock(&self.file);
         if file.look(&self.store).map_err(unusable)? {
             return Ok(());
         }
-        if !self.ours().is_empty() {
+        if !lock(&self.ours).is_empty() {
             return Err(lost(&self.store));
         }
         // This process has no lock yet, so it can use the file that is there now, if the other processes can.
@@ -115,46 +114,38 @@ impl Owners {
 
     /// Whether the side file is still where other processes look for it.
     pub(crate) fn is_in_place(&self) -> bool {
-        self.side_file().is_in_place(&self.store)
+        lock(&self.file).is_in_place(&self.store)
     }
 
     /// Takes the lock of a new owner.
     ///
     /// The kernel ends this lock with the process. Once the row of the owner is committed, others rely on it.
     pub(crate) fn enter(&self, owner: i64) -> Result<(), Fault> {
-        platform::lock_byte(self.side_file().file.get().map_err(unusable)?, owner).map_err(unusable)?;
-        self.ours().insert(owner);
+        platform::lock_byte(lock(&self.file).file.get().map_err(unusable)?, owner).map_err(unusable)?;
+        lock(&self.ours).insert(owner);
         Ok(())
     }
 
     /// Releases the lock of an owner.
     pub(crate) fn leave(&self, owner: i64) {
-        self.ours().remove(&owner);
+        lock(&self.ours).remove(&owner);
         // If this fails, the kernel releases it when the process ends.
-        let _ = self.side_file().file.get().and_then(|file| platform::unlock_byte(file, owner));
+        let _ = lock(&self.file).file.get().and_then(|file| platform::unlock_byte(file, owner));
     }
 
     /// Whether this owner's process is alive. If that is uncertain, it counts as alive.
     pub(crate) fn is_alive(&self, owner: i64) -> bool {
-        if self.ours().contains(&owner) {
+        if lock(&self.ours).contains(&owner) {
             return true;
         }
-        let file = self.side_file();
+        let file = lock(&self.file);
         // A process that started after the file was replaced has its lock on the new file.
         !file.is_in_place(&self.store) || file.is_alive(owner).unwrap_or(true)
     }
 
     /// Closes the side file, which releases all locks.
     pub(crate) fn close(&self) {
-        self.side_file().file.close();
-    }
-
-    fn side_file(&self) -> MutexGuard<'_, SideFile> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn ours(&self) -> MutexGuard<'_, HashSet<i64>> {
-        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.file).file.close();
     }
 }
 

@@ -19,7 +19,6 @@ pub(crate) fn owners(path: &Path) -> PathBuf {
     beside(path, "-owners")
 }
 
-/// The folder of a file.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::platform::{self, SharedByte};
 
-/// The result of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trial {
     /// No result: no file could be created, the disk is full, or something else failed that may pass, such as too many

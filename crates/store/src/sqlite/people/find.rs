@@ -153,7 +153,6 @@ fn search_page(
     Ok(last.map(|last| (found, last)))
 }
 
-/// The kept replies of these requests.
 fn kept_replies(
     connection: &Connection,
     shared: &Shared,

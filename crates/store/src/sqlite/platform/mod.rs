@@ -60,7 +60,6 @@ pub(crate) enum DiskKind {
     Numbered(i64),
 }
 
-/// The identity of the file at this path.
 pub(crate) fn file_id(path: &Path) -> io::Result<FileId> {
     status(path).map(|known| known.id)
 }

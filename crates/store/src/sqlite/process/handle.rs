@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -96,7 +96,7 @@ impl SqliteStore {
     /// are closed. The log is deleted, unless another process has the store open. Later calls through a
     /// clone fail.
     pub fn close(mut self) {
-        self.user.lock().unwrap_or_else(PoisonError::into_inner).take();
+        crate::lock(&self.user).take();
         if let Some(opening) = self.opening.take() {
             closing::finish(opening);
         }

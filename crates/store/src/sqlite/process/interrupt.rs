@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, InterruptHandle};
 
 use super::super::file::Fault;
+use crate::lock;
 
 /// Interrupts the calls of one handle of a store. Completed steps stay; the step being written is rolled back. An
 /// interrupted purge or merge continues when it is repeated.
@@ -32,7 +33,7 @@ impl fmt::Debug for Interrupt {
 impl Interrupt {
     /// Interrupts all calls from now on. Never waits.
     pub fn interrupt(&self) {
-        let running = self.running();
+        let running = lock(&self.0.running);
         self.0.interrupted.store(true, Ordering::Release);
         if let Some(statement) = &*running {
             statement.interrupt();
@@ -52,20 +53,16 @@ impl Interrupt {
     /// If it was interrupted.
     pub(crate) fn listen(&self, connection: &Connection) -> Result<Listening, Fault> {
         // The handle is locked during the check, so an interrupt that comes later ends the statement.
-        let mut running = self.running();
+        let mut running = lock(&self.0.running);
         self.check()?;
         *running = Some(connection.get_interrupt_handle());
         drop(running);
         Ok(Listening(self.clone()))
     }
-
-    fn running(&self) -> MutexGuard<'_, Option<InterruptHandle>> {
-        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        *self.0.running() = None;
+        *lock(&self.0.0.running) = None;
     }
 }

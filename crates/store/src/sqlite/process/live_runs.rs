@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use hashbrown::HashSet;
 use rusqlite::Connection;
@@ -15,6 +15,7 @@ use exactbuyer_core::store::{RunId, Terms};
 
 use super::super::clock::now_ms;
 use super::super::file::{Fault, query};
+use crate::lock;
 
 /// The runs of a handle and its clones.
 #[derive(Debug, Default)]
@@ -31,13 +32,13 @@ impl LiveRuns {
     /// Begins a run. It counts for the rate of its key until [`end`](Self::end).
     pub(crate) fn begin(&self, terms: Terms) -> RunId {
         let run = RunId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
-        self.live().insert(run, Arc::new(RunState::new(terms, now_ms())));
+        lock(&self.live).insert(run, Arc::new(RunState::new(terms, now_ms())));
         run
     }
 
     /// Ends a run. Nothing can be claimed for it any more.
     pub(crate) fn end(&self, run: RunId) {
-        self.live().remove(&run);
+        lock(&self.live).remove(&run);
     }
 
     /// The run, and the lowest rate of all live runs with the same key.
@@ -48,7 +49,7 @@ impl LiveRuns {
     /// # Errors
     /// If the run is over: then it has no terms, and above all no spending limit.
     pub(crate) fn get(&self, run: RunId) -> Result<(Arc<RunState>, u32), Error> {
-        let live = self.live();
+        let live = lock(&self.live);
         let Some(state) = live.get(&run).cloned() else {
             return Err(Error::new(
                 ErrorKind::Store,
@@ -60,10 +61,6 @@ impl LiveRuns {
         let slowest = same.map(|run| run.terms.requests_per_minute).min();
         let per_minute = slowest.unwrap_or(state.terms.requests_per_minute);
         Ok((state, per_minute))
-    }
-
-    fn live(&self) -> MutexGuard<'_, HashMap<RunId, Arc<RunState>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

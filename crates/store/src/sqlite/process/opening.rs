@@ -30,7 +30,6 @@ pub(crate) struct Opening {
     pub(crate) shared: Arc<Shared>,
     /// The only thread that writes.
     pub(crate) writer: Worker<Box<dyn Work>>,
-    /// Reads for runs.
     pub(crate) reader: Worker<ReadTask>,
     /// Reads for the user's questions.
     pub(crate) user_reader: Worker<ReadTask>,

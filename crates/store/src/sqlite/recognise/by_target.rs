@@ -62,7 +62,6 @@ impl TargetMatcher {
         }
     }
 
-    /// Recognises the person with this identifier.
     pub(crate) fn person(identifier: &Identifier) -> Self {
         Self::Identifier(identifier.clone(), needle_of(identifier))
     }

@@ -20,10 +20,8 @@ use super::{FEWEST_DIGITS, MOST_DIGITS, Sought};
 /// The most digits that are dialled before the country code: `00`, `011`, `0011`.
 const MOST_DIALLED_BEFORE: usize = 4;
 
-/// The most groups of one number.
 const MOST_GROUPS: usize = 8;
 
-/// The most pieces of one number.
 const MOST_PIECES: usize = 4;
 
 /// The most pieces that are tried in any order; more if the names say that they belong to a phone number.

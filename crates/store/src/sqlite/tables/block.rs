@@ -39,7 +39,6 @@ const LEVEL: i32 = 1;
 /// of requests fit up to 2^43.
 pub(super) const PLACES: i64 = 1 << 20;
 
-/// A lookup in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredLookup {
     /// `None` if it was purged. Its body is empty then.
@@ -203,12 +202,10 @@ impl DecodedBlock {
         self.places.get(place).map(|place| self.raw.slice(place.body.clone()))
     }
 
-    /// The lookup at this position.
     pub(crate) fn lookup_at(&self, place: usize) -> Option<StoredLookup> {
         self.places.get(place).map(|place| self.lookup(place))
     }
 
-    /// All lookups.
     pub(crate) fn lookups(&self) -> Vec<StoredLookup> {
         self.places.iter().map(|place| self.lookup(place)).collect()
     }

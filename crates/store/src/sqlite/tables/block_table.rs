@@ -48,7 +48,6 @@ pub(super) fn containing(
     )
 }
 
-/// All blocks of a request.
 pub(crate) fn of(connection: &Connection, request: i64) -> Result<Vec<Numbered>, Fault> {
     query::rows(
         connection,

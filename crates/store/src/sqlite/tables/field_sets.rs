@@ -2,7 +2,7 @@
 //!
 //! There are few sets in a store, and every answer names one. So they are read once and kept.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use hashbrown::HashMap;
 use rusqlite::Connection;
@@ -21,9 +21,8 @@ pub(crate) type Fields = Arc<[Box<str>]>;
 pub(crate) struct FieldSets(Mutex<HashMap<i64, Fields>>);
 
 impl FieldSets {
-    /// The set of this number.
     pub(crate) fn get(&self, connection: &Connection, number: i64) -> Result<Fields, Fault> {
-        let mut sets = self.sets();
+        let mut sets = crate::lock(&self.0);
         if let Some(fields) = sets.get(&number) {
             return Ok(fields.clone());
         }
@@ -37,11 +36,7 @@ impl FieldSets {
 
     /// Forgets the sets: a transaction that failed may have added some that are not in the file.
     pub(crate) fn clear(&self) {
-        self.sets().clear();
-    }
-
-    fn sets(&self) -> MutexGuard<'_, HashMap<i64, Fields>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::lock(&self.0).clear();
     }
 }
 
@@ -65,7 +60,6 @@ fn text_of(fields: &Fields) -> String {
     serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>()).to_string()
 }
 
-/// The set of these fields.
 pub(crate) fn sorted(fields: &[Box<str>]) -> Fields {
     let mut fields = fields.to_vec();
     fields.sort_unstable();

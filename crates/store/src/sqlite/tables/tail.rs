@@ -79,14 +79,14 @@ impl Tail {
 
     /// Loads everything with one query, because there may be as many requests as lookups.
     fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let mut ask = connection.prepare_cached(
+        let rows: Vec<(i64, i64, i64, Vec<u8>)> = query::rows(
+            connection,
             "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
              JOIN request ON request.id = tail.request",
+            [],
         )?;
-        let mut rows = ask.query([])?;
-        while let Some(row) = rows.next()? {
-            let packed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-            self.add(row.get(0)?, row.get(1)?, row.get(2)?, &unpack(packed));
+        for (request, required, at_ms, packed) in rows {
+            self.add(request, required, at_ms, &unpack(&packed));
         }
         Ok(())
     }
@@ -113,7 +113,6 @@ impl Tail {
         }
     }
 
-    /// Its answers to this lookup.
     pub(crate) fn of(&self, key: &Key) -> &[TailAnswer] {
         self.answers.get(key).map(Vec::as_slice).unwrap_or_default()
     }

@@ -86,7 +86,6 @@ impl Intents {
         self.by_request.keys().any(|request| !self.lost.contains(request))
     }
 
-    /// The owners of all of them.
     pub(super) fn owners(&self) -> Vec<i64> {
         let mut owners: Vec<i64> = self.by_request.values().map(|intent| intent.owner).collect();
         owners.sort_unstable();

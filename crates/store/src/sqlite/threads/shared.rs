@@ -1,7 +1,7 @@
 //! What the threads of one open store share.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -14,6 +14,7 @@ use super::super::key::Secret;
 use super::super::platform::{self, FileId};
 use super::super::tables::FieldSets;
 use super::intents::Intents;
+use crate::lock;
 
 /// What the threads share.
 ///
@@ -75,22 +76,22 @@ impl Shared {
 
     /// The requests in flight. All threads use them: hold the lock only for a moment.
     pub(crate) fn intents(&self) -> MutexGuard<'_, Intents> {
-        self.intents.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.intents)
     }
 
     /// Claimed requests whose claimants were gone before they received the claims.
     pub(super) fn orphans(&self) -> Vec<i64> {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.orphans).clone()
     }
 
     /// Notes a claim whose claimant is gone. The writer releases it with its next commit; nothing was sent for it.
     pub(crate) fn add_orphan(&self, request: i64) {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        lock(&self.orphans).push(request);
     }
 
     /// To be called once an earlier transaction with its release is committed: until then it must be released again.
     pub(super) fn remove_orphan(&self, request: i64) {
-        self.orphans.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != request);
+        lock(&self.orphans).retain(|known| *known != request);
     }
 
     /// Another connection to the store, and the files that it has open.
@@ -108,7 +109,6 @@ impl Shared {
         Ok((connection, files))
     }
 
-    /// The error for the user.
     pub(crate) fn error(&self, fault: Fault) -> Error {
         fault.into_error(&self.path)
     }

@@ -14,7 +14,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -62,10 +62,13 @@ pub(crate) trait Role: Send + 'static {
 
 /// What goes through the channel, in order: a park order is served after the tasks before it were taken in.
 enum Order<T> {
-    /// A task.
     Do(T),
     /// Close the files, say so through `parked`, and wait until the other end of `resume` is dropped.
-    Park { parked: Sender<()>, resume: Receiver<()>, has_resumed: Arc<AtomicBool> },
+    Park {
+        parked: Sender<()>,
+        resume: Receiver<()>,
+        has_resumed: Arc<AtomicBool>,
+    },
 }
 
 /// A thread with a role. When this value is dropped, the thread finishes its tasks and ends.
@@ -124,7 +127,7 @@ impl<T: Send + 'static> Worker<T> {
     }
 
     fn send(&self, order: Order<T>) -> bool {
-        self.running().as_ref().is_some_and(|running| running.orders.send(order).is_ok())
+        crate::lock(&self.0).as_ref().is_some_and(|running| running.orders.send(order).is_ok())
     }
 }
 
@@ -133,16 +136,12 @@ impl<T> Worker<T> {
     ///
     /// Later tasks are dropped. A second call does nothing.
     pub(crate) fn end(&self) {
-        let running = self.running().take();
+        let running = crate::lock(&self.0).take();
         if let Some(Running { orders, thread }) = running {
             drop(orders);
             // An error means that it panicked, and then it has reported that itself.
             let _ = thread.join();
         }
-    }
-
-    fn running(&self) -> MutexGuard<'_, Option<Running<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

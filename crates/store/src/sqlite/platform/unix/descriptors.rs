@@ -18,7 +18,6 @@ use super::super::super::clock::pause_shortly;
 /// Descriptors in one part of the list. A process with one open store has about ten.
 const PART: usize = 64;
 
-/// Not a descriptor.
 const FREE: RawFd = -1;
 
 /// A part of the list, and the next one. No part is ever removed.

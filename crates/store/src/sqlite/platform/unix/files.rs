@@ -26,7 +26,6 @@ pub(crate) fn status(path: &Path) -> io::Result<FileStatus> {
     fs::metadata(path).map(|known| status_in(&known))
 }
 
-/// The status of an open file.
 pub(crate) fn status_of(file: &File) -> io::Result<FileStatus> {
     file.metadata().map(|known| status_in(&known))
 }
@@ -101,7 +100,6 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<()>
     file.read_exact_at(buffer, at)
 }
 
-/// Writes all bytes at this position of the file.
 pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     file.write_all_at(bytes, at)
 }

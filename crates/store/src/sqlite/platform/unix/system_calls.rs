@@ -58,7 +58,6 @@ thread_local! {
     static FAILURE: Cell<i32> = const { Cell::new(0) };
 }
 
-/// Forgets the failed calls of this thread.
 pub(crate) fn forget_failed_call() {
     FAILURE.set(0);
 }

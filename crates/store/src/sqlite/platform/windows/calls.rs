@@ -46,7 +46,6 @@ pub(super) fn done(result: i32) -> io::Result<()> {
 
 // ---- files ----
 
-/// When a file is created.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Create {
     /// It must not exist.

@@ -25,7 +25,6 @@ fn status_with(path: &Path, flags: u32) -> io::Result<FileStatus> {
     status_of(&options.open(path)?)
 }
 
-/// The status of an open file.
 pub(crate) fn status_of(file: &File) -> io::Result<FileStatus> {
     let known = file.metadata()?;
     let (id, names) = calls::identity_of(file)?;
@@ -107,7 +106,6 @@ pub(crate) fn read_at(file: &File, mut buffer: &mut [u8], mut at: u64) -> io::Re
     Ok(())
 }
 
-/// Writes all bytes at this position of the file.
 pub(crate) fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
     while !bytes.is_empty() {
         let written = file.seek_write(bytes, at)?;

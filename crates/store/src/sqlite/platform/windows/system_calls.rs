@@ -76,7 +76,6 @@ thread_local! {
     static FAILURE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Forgets the failed calls of this thread.
 pub(crate) fn forget_failed_call() {
     FAILURE.set(0);
 }
