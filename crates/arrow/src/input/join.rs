@@ -12,7 +12,7 @@
 //! 0 are tried before those of column 1.
 
 use exactbuyer_core::identifier::reading::Reading;
-use exactbuyer_core::plan::Row;
+use exactbuyer_core::plan::{Preference, Row};
 
 /// The result of reading one cell.
 ///
@@ -62,22 +62,40 @@ pub fn join(columns: Vec<Vec<Cell>>) -> Vec<Row> {
 }
 
 /// The row that these cells make.
+///
+/// Missing values are left out. If no value can be looked up, the first invalid one gives the reason.
 fn row(cells: impl Iterator<Item = Cell>, columns: u32) -> Row {
-    let mut readings = Vec::new();
+    let mut alternatives = Vec::new();
+    let mut first = None;
+    let mut blamed = None;
+    let mut take = |place: u32, reading: Reading| {
+        match reading {
+            Reading::Missing => return,
+            Reading::Invalid(why) => blamed = blamed.or(Some((place, why))),
+            Reading::Asks(identifier) => alternatives.push((place, identifier)),
+        }
+        first = first.or(Some(place));
+    };
     for (column, cell) in (0..columns).zip(cells) {
         match cell {
-            Cell::One(reading) => readings.push((column, reading)),
-            Cell::Many(several) => {
+            Cell::One(reading) => take(column, reading),
+            Cell::Many(readings) => {
                 // No cell has so many values that their numbers exceed 32 bits.
-                let places = (0..u32::MAX / columns.max(1)).map(|nth| column + nth * columns);
-                readings.extend(places.zip(several));
+                for (nth, reading) in (0..u32::MAX / columns.max(1)).zip(readings) {
+                    take(column + nth * columns, reading);
+                }
             }
         }
     }
-    readings.retain(|(_, reading)| *reading != Reading::Missing);
-    match readings.pop() {
+    match (first, blamed) {
         // The usual case needs no list.
-        Some((0, Reading::Asks(identifier))) if readings.is_empty() => Row::One(identifier),
-        last => Row::of(readings.into_iter().chain(last)),
+        (Some(0), _) if alternatives.len() == 1 && blamed.is_none() => {
+            alternatives.pop().map_or(Row::Missing, |(_, identifier)| Row::One(identifier))
+        }
+        (Some(first), _) if !alternatives.is_empty() => {
+            Row::Preference(Box::new(Preference { first, alternatives: alternatives.into() }))
+        }
+        (_, Some((place, why))) => Row::Invalid(place, why),
+        _ => Row::Missing,
     }
 }

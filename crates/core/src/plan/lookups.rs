@@ -88,8 +88,10 @@ impl Lookup {
 /// The end of a list of rows.
 pub(super) const NOBODY: u64 = u64::MAX;
 
+/// Each lookup once.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
+    /// The lookups by their number.
     slots: Slots<Lookup>,
     /// The numbers of the lookups by the hash of their identifiers.
     index: HashTable<u32>,

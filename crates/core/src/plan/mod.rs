@@ -30,7 +30,6 @@ mod slots;
 mod summary;
 mod table;
 
-use crate::identifier::reading::Reading;
 use crate::identifier::{Identifier, Invalid};
 
 pub use key::{key, row_of_text, text_of_row};
@@ -53,28 +52,6 @@ pub enum Row {
 }
 
 impl Row {
-    /// The row of these values and their positions, in order of preference.
-    ///
-    /// Missing values are left out. If no value can be looked up, the first invalid one gives the reason.
-    pub fn of(readings: impl IntoIterator<Item = (u32, Reading)>) -> Self {
-        let (mut first, mut blamed, mut alternatives) = (None, None, Vec::new());
-        for (place, reading) in readings {
-            match reading {
-                Reading::Missing => continue,
-                Reading::Invalid(why) => blamed = blamed.or(Some((place, why))),
-                Reading::Asks(identifier) => alternatives.push((place, identifier)),
-            }
-            first = first.or(Some(place));
-        }
-        match (first, blamed) {
-            (Some(first), _) if !alternatives.is_empty() => {
-                Self::Preference(Box::new(Preference { first, alternatives: alternatives.into() }))
-            }
-            (_, Some((place, why))) => Self::Invalid(place, why),
-            _ => Self::Missing,
-        }
-    }
-
     /// The identifiers that can be looked up, in order of preference.
     pub fn identifiers(&self) -> impl Iterator<Item = &Identifier> {
         let (one, several) = match self {

@@ -1,6 +1,8 @@
 //! Estimates what a run would do and cost, without doing it.
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::identifier::{FieldType, Identifier};
 
@@ -79,6 +81,7 @@ pub enum Stored {
 /// One for each different identifier of the rows.
 struct Seen<'a> {
     identifier: &'a Identifier,
+    hash: u64,
     row: u64,
     rows: u32,
     /// Whether a row would ask for it as its first identifier.
@@ -91,20 +94,30 @@ struct Seen<'a> {
 #[derive(Default)]
 struct Index<'a> {
     seen: Vec<Seen<'a>>,
-    places: HashMap<&'a Identifier, usize>,
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
 }
 
 impl<'a> Index<'a> {
     /// The position of an identifier that the row `row` names.
     fn note(&mut self, identifier: &'a Identifier, row: u64, count: u64) -> usize {
-        let place = *self.places.entry(identifier).or_insert(self.seen.len());
-        if place == self.seen.len() {
-            self.seen.push(Seen { identifier, row, rows: 0, asked_first: false, asked: false });
+        let rows = u32::try_from(count).unwrap_or(u32::MAX);
+        let hash = self.hasher.hash_one(identifier);
+        let seen = &mut self.seen;
+        let same =
+            |place: &u32| seen.get(*place as usize).is_some_and(|known| known.identifier == identifier);
+        if let Some(place) = self.places.find(hash, same).copied() {
+            if let Some(known) = seen.get_mut(place as usize) {
+                known.rows = known.rows.saturating_add(rows);
+            }
+            return place as usize;
         }
-        if let Some(known) = self.seen.get_mut(place) {
-            known.rows = known.rows.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-        }
-        place
+        let place = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+        seen.push(Seen { identifier, hash, row, rows, asked_first: false, asked: false });
+        let seen = &*seen;
+        self.places
+            .insert_unique(hash, place, |place| seen.get(*place as usize).map_or(0, |known| known.hash));
+        place as usize
     }
 
     /// Notes that a row would ask for this identifier. Returns true if it is the row's first
@@ -214,32 +227,16 @@ mod tests {
         Identifier::from_canonical(FieldType::Email, text)
     }
 
-    fn list(texts: &[&str]) -> Row {
-        let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
-        Row::Preference(Box::new(Preference { first: 0, alternatives }))
-    }
-
-    /// What a store has, by what the identifiers say.
-    fn stored(rows: &[Row]) -> Vec<Stored> {
-        let stored = identifiers(rows).into_iter().map(|identifier| match identifier.canonical() {
-            "hit" => Stored::Hit,
-            "miss" => Stored::Miss,
-            "doubt" => Stored::Open,
-            "old" => Stored::Again,
-            _ => Stored::Nothing,
-        });
-        stored.collect()
-    }
-
     #[test]
     fn counts_add_up() {
+        let list = Preference { first: 0, alternatives: Box::from([(0, email("a")), (1, email("c"))]) };
         let rows = [
             Row::Missing,
             Row::One(email("a")),
             Row::One(email("a")),
             Row::Invalid(0, Invalid::Unrecognised),
             Row::One(email("b")),
-            list(&["a", "c"]),
+            Row::Preference(Box::new(list)),
         ];
         let summary = summarize(&rows, &[], &[]);
         let expected = Summary {
@@ -261,6 +258,10 @@ mod tests {
 
     #[test]
     fn what_the_store_has_is_not_asked_for() {
+        let list = |texts: &[&str]| {
+            let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
+            Row::Preference(Box::new(Preference { first: 0, alternatives }))
+        };
         let rows = [
             Row::One(email("hit")),
             Row::One(email("hit")),
@@ -273,6 +274,16 @@ mod tests {
             list(&["miss", "new", "doubt", "old"]),
             list(&["miss", "miss"]),
         ];
+        let stored: Vec<Stored> = identifiers(&rows)
+            .into_iter()
+            .map(|identifier| match identifier.canonical() {
+                "hit" => Stored::Hit,
+                "miss" => Stored::Miss,
+                "doubt" => Stored::Open,
+                "old" => Stored::Again,
+                _ => Stored::Nothing,
+            })
+            .collect();
         let expected = Summary {
             rows: 10,
             duplicates: 1,
@@ -285,11 +296,15 @@ mod tests {
             credits_most: 2,
             ..Summary::default()
         };
-        assert_eq!(summarize(&rows, &[], &stored(&rows)), expected);
+        assert_eq!(summarize(&rows, &[], &stored), expected);
     }
 
     #[test]
     fn a_row_that_stands_for_several_counts_as_these() {
+        let list = |texts: &[&str]| {
+            let alternatives = (0..).zip(texts).map(|(place, text)| (place, email(text))).collect();
+            Row::Preference(Box::new(Preference { first: 0, alternatives }))
+        };
         let distinct = [
             Row::Missing,
             Row::Invalid(0, Invalid::Unrecognised),
@@ -300,6 +315,14 @@ mod tests {
             list(&["new", "last"]),
         ];
         let counts = [3, 2, 4, 5, 1, 30, 2];
+        let stored = |rows: &[Row]| -> Vec<Stored> {
+            let stored = identifiers(rows).into_iter().map(|identifier| match identifier.canonical() {
+                "hit" => Stored::Hit,
+                "doubt" => Stored::Open,
+                _ => Stored::Nothing,
+            });
+            stored.collect()
+        };
         let all: Vec<Row> = (distinct.iter().zip(counts))
             .flat_map(|(row, count)| std::iter::repeat_n(row.clone(), usize::try_from(count).unwrap()))
             .collect();

@@ -18,7 +18,7 @@ use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 use crate::input::entry::{Entry, Hints, Reader};
 use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::identifier::reading::Reading;
-use exactbuyer_core::plan::Row;
+use exactbuyer_core::plan::{Preference, Row};
 
 /// What a pair is, for messages about a wrong one.
 ///
@@ -66,17 +66,32 @@ impl RowReader {
 
     /// A list-row: its entries that can be looked up, in order.
     ///
-    /// `place` is the entry's position in the list, which a result refers to. An empty list is a
+    /// An entry without a value is skipped, and an invalid one is kept as the reason in case no entry can be
+    /// looked up. `place` is the entry's position in the list, which a result refers to. An empty list is a
     /// missing row.
     fn list(&self, entries: &Bound<'_, PyList>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
         let mut values = Vec::with_capacity(entries.len());
-        let mut readings = Vec::with_capacity(entries.len());
+        let mut alternatives = Vec::new();
+        let mut first = None;
+        let mut invalid = None;
         for (place, item) in (0..).zip(entries.iter()) {
             let entry = self.value(&item, &|| format!("row {number}, entry {place}"))?;
             values.push(entry.value);
-            readings.push((place, entry.reading));
+            match entry.reading {
+                Reading::Missing => continue,
+                Reading::Invalid(why) => invalid = invalid.or(Some((place, why))),
+                Reading::Asks(identifier) => alternatives.push((place, identifier)),
+            }
+            first = first.or(Some(place));
         }
-        Ok((PyTuple::new(entries.py(), values)?.into_any().unbind(), Row::of(readings)))
+        let row = match (first, invalid) {
+            (Some(first), _) if !alternatives.is_empty() => {
+                Row::Preference(Box::new(Preference { first, alternatives: alternatives.into() }))
+            }
+            (_, Some((place, why))) => Row::Invalid(place, why),
+            _ => Row::Missing,
+        };
+        Ok((PyTuple::new(entries.py(), values)?.into_any().unbind(), row))
     }
 
     /// A value with or without its field type: what an entry of a list may be.
@@ -114,6 +129,7 @@ impl RowReader {
     }
 }
 
+/// The row of one value.
 fn single(entry: Entry) -> (Py<PyAny>, Row) {
     let row = match entry.reading {
         Reading::Missing => Row::Missing,
