@@ -16,7 +16,7 @@ mod domain;
 mod email;
 mod inference;
 mod invalid;
-pub(crate) mod once;
+mod once;
 mod phone;
 pub mod reading;
 mod social;

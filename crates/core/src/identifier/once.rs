@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 /// The value of the cell, which is made now if the cell is empty. If two threads make it at the
 /// same moment, one of the two values is kept.
-pub(crate) fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+pub(super) fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if let Some(value) = cell.get() {
         return value;
     }

@@ -3,18 +3,16 @@
 //! text.
 
 use std::borrow::Cow;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
+use memchr::memchr;
 use memchr::memmem::Finder;
-use regex::bytes::Regex;
 
-use crate::identifier::once::once;
+/// The words, the longest first: `Infinity` must not be found inside `-Infinity`.
+const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 
 static NAN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("NaN"));
 static INFINITY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Infinity"));
-
-/// Finds words, and strings, in which words stay. A string that breaks off ends with the text.
-static WORDS_AND_STRINGS: OnceLock<Option<Regex>> = OnceLock::new();
 
 /// The same JSON with `null` in place of `NaN`, `Infinity` and `-Infinity`. Text without these
 /// words is returned unchanged, which costs two substring searches.
@@ -31,17 +29,48 @@ pub fn standard_json(text: &[u8]) -> Cow<'_, [u8]> {
     if NAN.find(text).is_none() && INFINITY.find(text).is_none() {
         return Cow::Borrowed(text);
     }
-    let make = || Regex::new(r#"(?s-u)-?Infinity|NaN|"(?:[^"\\]|\\.)*"?"#).ok();
-    let Some(pattern) = once(&WORDS_AND_STRINGS, make) else { return Cow::Borrowed(text) };
     let mut out = Vec::with_capacity(text.len());
-    let mut copied = 0;
-    for found in pattern.find_iter(text).filter(|found| !found.as_bytes().starts_with(b"\"")) {
-        out.extend_from_slice(text.get(copied..found.start()).unwrap_or_default());
-        out.extend_from_slice(b"null");
-        copied = found.end();
+    let mut changed = false;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (between, from_quote) = rest.split_at(memchr(b'"', rest).unwrap_or(rest.len()));
+        changed |= replace_words(between, &mut out);
+        let (string, after) = from_quote.split_at(string_length(from_quote));
+        out.extend_from_slice(string);
+        rest = after;
     }
-    out.extend_from_slice(text.get(copied..).unwrap_or_default());
-    if copied > 0 { Cow::Owned(out) } else { Cow::Borrowed(text) }
+    if changed { Cow::Owned(out) } else { Cow::Borrowed(text) }
+}
+
+/// Copies JSON without strings and replaces the words. Returns whether it replaced any.
+fn replace_words(between: &[u8], out: &mut Vec<u8>) -> bool {
+    let mut changed = false;
+    let mut rest = between;
+    while let Some((&byte, after)) = rest.split_first() {
+        if let Some(after) = WORDS.iter().find_map(|word| rest.strip_prefix(*word)) {
+            out.extend_from_slice(b"null");
+            changed = true;
+            rest = after;
+        } else {
+            out.push(byte);
+            rest = after;
+        }
+    }
+    changed
+}
+
+/// The length of the string that begins here, with its quotes.
+fn string_length(text: &[u8]) -> usize {
+    let mut escaped = false;
+    for (at, byte) in text.iter().enumerate().skip(1) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
