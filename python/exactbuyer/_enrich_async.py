@@ -126,7 +126,7 @@ class AwaitableCalls:
                 self._session.read(rows, options)
             most = check_read_ahead(read_ahead)
             call = self._session.begin(StreamCall, "stream_async", options, Watch(progress, length(rows)))
-            call.limit(most)
+            call.limit_read_ahead(most)
         source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, call.part_rows)
         return AsyncStream(call, partial(self._session.read, options=options), source)
 
@@ -173,7 +173,8 @@ class AwaitableCalls:
             >>> len(asyncio.run(main()))
             2
         """
-        await asyncio.to_thread(self._session.close, self._session.settings.grace)
+        # If this is cancelled, closing goes on, and the next call waits for it.
+        await asyncio.shield(asyncio.wrap_future(self._session.closing()))
 
     async def __aenter__(self) -> Self:
         return self

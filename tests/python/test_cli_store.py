@@ -159,10 +159,14 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     several = b"\xef\xbb\xbfperson8@acme.example\r\n\n person9@acme.example\nPERSON10@acme.example"
     assert len(lines(asked(file, "find", "-", stdin=several))) == 3
     assert asked(file, "purge", "-", "--yes", stdin=several).stdout.count(b"purged 1 answer") == 3
-    assert lines(asked(file, "find", "-", stdin=several)) == []
+    assert asked(file, "find", "-", stdin=several).stderr.count(b"the store has nothing about line") == 3
     assert asked(file, "allow", "-", stdin=several).stdout.count(b"may be looked up again") == 3
+    done = asked(file, "purge", "-", "--yes", stdin=b"person8@acme.example\n\n???\nperson9@acme.example")
+    assert (done.returncode, done.stdout.count(b"purged")) == (ExitCode.USAGE, 2)
+    assert b"line 3: " in done.stderr
+    assert asked(file, "find", "person9@acme.example").stdout == b""
     done = asked(file, "purge", "-", "--yes", stdin=b"\n")
-    assert (done.returncode, b"standard input has nobody" in done.stderr) == (ExitCode.USAGE, True)
+    assert (done.returncode, b"standard input is empty" in done.stderr) == (ExitCode.USAGE, True)
     nobody = asked(file, "find", "person7@acme.example")
     assert (lines(nobody), b"the store has nothing about them" in nobody.stderr) == ([], True)
     assert statuses(file.with_name("out.csv"))[7] == "found"

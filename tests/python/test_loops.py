@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -246,15 +247,22 @@ with Sandbox(match_rate=1.0, latency=0.2) as sandbox:
 def test_the_end_of_an_async_block_waits_without_the_loop(slow: Sandbox) -> None:
     async def main() -> tuple[int, Results]:
         turns = 0
+
+        async def count() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.01)
+                turns += 1
+
         async with BulkEnricher(KEY, base_url=slow.url) as enricher:
             task = asyncio.ensure_future(enricher.enrich_async(ROWS))
             while not slow.ledger.requests:  # noqa: ASYNC110 - the ledger has no event
                 await asyncio.sleep(0.01)
             task.cancel()
-            closing = asyncio.ensure_future(enricher.aclose())
-            while not closing.done():
-                await asyncio.sleep(0.01)
-                turns += 1
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(enricher.aclose(), 0.01)
+            counting = asyncio.ensure_future(count())
+        counting.cancel()
         return turns, await enricher.recover_async()
 
     turns, results = asyncio.run(main())

@@ -88,7 +88,9 @@ def test_read_ahead_limits_what_may_be_paid_for(rows: int, is_async: bool) -> No
         assert enricher.sandbox_server is not None
         assert 3 <= enricher.sandbox_server.ledger.credits <= 3 + rows
         for wrong in (0, 1.5, "7"):
-            with pytest.raises(ConfigError, match="read_ahead must be a number of rows from 1, or None"):
+            with pytest.raises(
+                ConfigError, match="read_ahead must be a number of rows from 1 to 1,000,000, or None"
+            ):
                 enricher.stream(Source(), read_ahead=wrong)  # type: ignore[arg-type]
 
 

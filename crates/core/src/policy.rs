@@ -26,7 +26,7 @@ const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 /// The status of a proxy that asks for a user name and a password, or refuses them.
 const PROXY_LOGIN: u16 = 407;
 
-/// The status of a request that is one too many.
+/// 429 Too Many Requests.
 pub(crate) const TOO_MANY: u16 = 429;
 
 /// The status of a request, or a record, that is too large.

@@ -159,10 +159,10 @@ fn io_kind(cause: &(dyn StdError + 'static)) -> Option<io::ErrorKind> {
     cause.downcast_ref::<io::Error>().map(io::Error::kind)
 }
 
-/// Whether this process (`EMFILE`) or the system (`ENFILE`) can open no further file or connection.
+/// Whether this process or the system can open no further file or connection: `ENFILE` or `EMFILE` of Unix, or
+/// `WSAEMFILE` of Windows.
 fn is_too_many_files(error: &io::Error) -> bool {
-    const NUMBERS: &[i32] = if cfg!(windows) { &[10024] } else { &[23, 24] };
-    error.raw_os_error().is_some_and(|number| NUMBERS.contains(&number))
+    error.raw_os_error().is_some_and(|number| [23, 24, 10024].contains(&number))
 }
 
 /// The first error of type `T` in the chain.

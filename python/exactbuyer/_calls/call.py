@@ -38,12 +38,15 @@ SHOWN_BY_CLI = {"shown_by_cli": True}
 """Marks log records about what the command line shows in its own words."""
 
 _LOG = {
-    "again": (logging.INFO, "{request} was not charged, and is sent again in {wait}"),
+    "retried": (logging.INFO, "{request} was not charged, and is sent again in {wait}"),
     "halved": (logging.INFO, "{request} was not charged, and is sent again in halves"),
     "paused": (logging.WARNING, "no request is sent for {wait}"),
     "unknown": (logging.WARNING, "{request} may have been charged"),
 }
 """What the core reports of requests while a call runs: the level, and the text before the cause."""
+
+SHOWN_UNLESS_QUIET = {"shown_unless_quiet": True}
+"""Marks log records that the command line leaves out with --quiet."""
 
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
@@ -134,7 +137,9 @@ class Call:
             level, text = _LOG[kind]
             request = f"a request for {count(lookups, 'lookup')}"
             text = text.format(request=request, wait=duration(wait_s))
-            logger.log(level, "%s: %s: %s", self._name, text, said(cause, self.words))
+            logger.log(
+                level, "%s: %s: %s", self._name, text, said(cause, self.words), extra=SHOWN_UNLESS_QUIET
+            )
 
     def step(self, timeout_s: float = TICK_S) -> None:
         """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
@@ -330,7 +335,7 @@ class Call:
         receipt = self.receipt()
         if self.refresh or not (receipt.found or receipt.not_found) or not self.is_stored():
             return ""
-        return " The store has the answers that arrived: later calls do not pay for them again."
+        return " The store has the answers that arrived."
 
     def _current_receipt(self) -> Receipt:
         counts = self.run.receipt()

@@ -78,7 +78,10 @@ def check_read_ahead(rows: object) -> int | None:
         return None
     number = whole_number(rows, 1, _MOST_READ_AHEAD)
     if number is None:
-        raise wrong("read_ahead", f"must be a number of rows from 1, or None; got {as_given(rows)}")
+        raise wrong(
+            "read_ahead",
+            f"must be a number of rows from 1 to {_MOST_READ_AHEAD:,}, or None; got {as_given(rows)}",
+        )
     return number
 
 

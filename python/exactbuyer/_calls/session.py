@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -54,6 +55,7 @@ class Session:
         self._opened: StoreId | None = None
         self._marked: StoreId | None = None
         self._closed = False
+        self._closing: Future[None] | None = None
         self._forked = False
         # Guards what changes when a copy is used for the first time, and closing. Reentrant, because the
         # collector may close an enricher at any moment.
@@ -191,6 +193,24 @@ class Session:
             finally:
                 if self.server is not None and not self._forked:
                     self.server.close()
+
+    def closing(self) -> Future[None]:
+        """Closes in a thread of its own, once."""
+        with self._lock:
+            if self._closing is None:
+                closing: Future[None] = Future()
+                self._closing = closing
+
+                def close() -> None:
+                    try:
+                        self.close(self.settings.grace)
+                    except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+                        closing.set_exception(error)
+                    else:
+                        closing.set_result(None)
+
+                threading.Thread(target=close, name="exactbuyer-close", daemon=True).start()
+            return self._closing
 
     def take_oldest(self) -> Call | None:
         """The call to recover next. Warns once about calls that were given up."""

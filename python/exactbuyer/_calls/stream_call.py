@@ -37,7 +37,7 @@ class StreamCall(Call):
         self._at = 0
         self._handed_out = 0
 
-    def limit(self, read_ahead: int | None) -> None:
+    def limit_read_ahead(self, read_ahead: int | None) -> None:
         """Sets how many rows may be read before the consumer has taken the rows before them."""
         if read_ahead is not None:
             self._read_ahead = read_ahead

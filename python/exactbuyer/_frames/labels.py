@@ -29,10 +29,10 @@ def check_labels(
         if count == 1:
             continue
         if count:
-            twice = f"the table has {count} columns of the name in "
+            twice = f"the table has {count} columns with the name in "
             raise ConfigError(Message(twice, Term(argument), ": rename all but one"))
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
-        fix = _fix_of(names, label, index_names)
+        fix = _fix_of(names, label, index_names, argument)
         also = (
             [". If all rows have the same region, set ", Term("default_region")]
             if argument == "region"
@@ -60,8 +60,8 @@ def _look(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
-def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable]) -> str:
-    if _is_made_of(label, names):
+def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable], argument: str) -> str:
+    if argument == "by" and _is_made_of(label, names):
         levels = "; a tuple is one label of several levels" if isinstance(label, tuple) else ""
         return Message(": ", Term("several_columns"), levels)
     if label in list(index_names):

@@ -40,7 +40,8 @@ class Console:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
         # The command line shows some of it in its own words, such as the receipt.
-        handler.addFilter(lambda record: not getattr(record, "shown_by_cli", False))
+        hidden = ["shown_by_cli", *(["shown_unless_quiet"] if self.quiet else [])]
+        handler.addFilter(lambda record: not any(getattr(record, mark, False) for mark in hidden))
         logger = logging.getLogger("exactbuyer")
         before = logger.level, logger.propagate
         # A terminal has the bar instead.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -12,10 +12,10 @@ from typing import Any
 import click
 
 from exactbuyer.enricher import BulkEnricher
-from exactbuyer.exceptions import StoreError
+from exactbuyer.exceptions import InvalidIdentifierError, StoreError
 from exactbuyer.field_types import FIELD_TYPES
 from exactbuyer.report.wording import count
-from exactbuyer.store import Info, Store
+from exactbuyer.store import Answer, Info, Store
 from exactbuyer.store import migrate as migrate_file
 
 from ._console import Console, json_line, print_data, print_message
@@ -161,13 +161,16 @@ def backup(asked: Store, path: str) -> int:
 def find(asked: Store, whom: str, field_type: Any) -> int:
     """Print everything that the store has about WHOM, as JSON Lines.
 
-    WHOM is an identifier, or any text to look for in the contacts. With -, each line of standard input
-    is one, so that it does not get into the history of the shell.
+    WHOM is an identifier, or any text to look for in the contacts. With -, one WHOM is read from each line of
+    standard input, so that they do not get into the history of the shell.
     """
     with _checked(asked):
-        answers = [answer for one in _read_whom(whom) for answer in asked.find(one, field_type=field_type)]
-        if not answers:
-            print_message("the store has nothing about them")
+        answers: list[Answer] = []
+        for place, one in _named(whom):
+            found = asked.find(one, field_type=field_type)
+            answers += found
+            if not found:
+                print_message(f"the store has nothing about {place or 'them'}")
         return _print(json_line(asdict(answer)) for answer in answers)
 
 
@@ -188,8 +191,8 @@ def purge(
 ) -> int:
     """Delete what the store has about WHOM, or what is old, down to the last byte of its files.
 
-    WHOM is an identifier. With -, each line of standard input is one. A person who was purged is not
-    looked up again until `allow`.
+    WHOM is an identifier. With -, one WHOM is read from each line of standard input. A person who was
+    purged is not looked up again until `allow`.
     """
     if (whom is None) == (older_than_days is None):
         raise UsageError("pass either WHOM to purge or --older-than DAYS")
@@ -201,7 +204,7 @@ def purge(
     with _checked(asked):
         if older_than_days is not None:
             return _print_answer(asked.purge(older_than=timedelta(days=older_than_days)))
-        return _print(str(asked.purge(one, field_type=field_type)) for one in _read_whom(whom or ""))
+        return _for_each(whom or "", lambda one: str(asked.purge(one, field_type=field_type)))
 
 
 @store.command()
@@ -210,10 +213,8 @@ def purge(
 def allow(asked: Store, whom: str, field_type: Any) -> int:
     """Allow lookups of WHOM again after a purge or a drop."""
     with _checked(asked):
-        allowed = (asked.allow(one, field_type=field_type) for one in _read_whom(whom))
-        return _print(
-            "may be looked up again" if one else "was neither purged nor dropped" for one in allowed
-        )
+        said = {True: "may be looked up again", False: "was neither purged nor dropped"}
+        return _for_each(whom, lambda one: said[asked.allow(one, field_type=field_type)])
 
 
 @store.command()
@@ -242,17 +243,36 @@ def _checked(asked: Store) -> Generator[None]:
             yield
 
 
-def _read_whom(whom: str) -> list[str]:
-    """Everybody who was named: WHOM, or each line of standard input that is not blank."""
+def _named(whom: str) -> Iterator[tuple[str, str]]:
+    """WHOM; for -, each line of standard input that is not blank, and which one it is."""
     if whom != "-":
-        return [whom]
+        yield "", whom
+        return
     if sys.stdin is None:
         raise FileError("there is no standard input to read WHOM from")
     lines = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").splitlines()
-    named = [line for line in lines if line.strip()]
-    if not named:
-        raise UsageError("standard input has nobody: pass one identifier in each line")
-    return named
+    if not any(map(str.strip, lines)):
+        raise UsageError("standard input is empty: pass one WHOM in each line")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield f"line {number}", line
+
+
+def _for_each(whom: str, act: Callable[[str], str]) -> int:
+    """Acts on each WHOM, then prints the answers. No wrong line and no closed output stops it half-way."""
+    answers: list[str] = []
+    wrong: list[str] = []
+    for place, one in _named(whom):
+        try:
+            answers.append(act(one))
+        except InvalidIdentifierError as error:  # noqa: PERF203 - the others go on
+            if not place:
+                raise
+            wrong.append(f"{place}: {error}")
+    _print(answers)
+    if wrong:
+        raise UsageError(f"{'; '.join(wrong)}. All other lines are done")
+    return ExitCode.DONE
 
 
 def _print_answer(answer: object) -> int:

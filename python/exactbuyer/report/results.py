@@ -20,6 +20,7 @@ class FoundResult(TypedDict):
     """The service's object, complete and unchanged."""
 
     status: Literal["found"]
+    """The outcome."""
 
 
 class OtherResult(TypedDict):
@@ -29,6 +30,7 @@ class OtherResult(TypedDict):
     """The value in the caller's spelling. For a list: the first. `None` if the row is missing."""
 
     enriched_contact: None
+    """There is none."""
 
     status: Literal["not_found", "missing", "invalid", "rejected", "unknown", "not_sent"]
     """The outcome."""

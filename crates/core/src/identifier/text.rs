@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory, GeneralCategoryGroup};
 use icu_properties::{
     CodePointMapData, CodePointMapDataBorrowed, CodePointSetData, CodePointSetDataBorrowed,
@@ -57,6 +57,12 @@ pub(super) fn seen(text: &str) -> String {
 /// kept.
 pub(super) fn compose(text: &str) -> String {
     NFC.normalize(&text.chars().map(plain).collect::<String>()).into_owned()
+}
+
+/// The text without accents and other marks.
+pub(super) fn without_accents(text: &str) -> String {
+    let letters = DecomposingNormalizerBorrowed::new_nfd().normalize_iter(text.chars());
+    compose(&letters.filter(|c| !is_mark(*c)).collect::<String>())
 }
 
 /// One form for letters that people do not distinguish: lower case, composed (NFC), ASCII for

@@ -185,7 +185,10 @@ impl Scheduler {
         match verdict {
             Verdict::Later { cause, trouble, wait, .. } => self.later(chunk, cause, trouble, wait),
             Verdict::Paused(wait) => {
-                self.log(LogKind::Paused, lookups, wait, answered(TOO_MANY));
+                // Several requests may get the same answer at once.
+                if self.pauses.lengthens(self.now + wait) {
+                    self.log(LogKind::Paused, lookups, wait, answered(TOO_MANY));
+                }
                 self.paused(chunk, wait);
                 if self.pauses.limited(self.now, wait) {
                     self.fail(trouble::nothing_but_429());
@@ -198,6 +201,7 @@ impl Scheduler {
                 self.fail(error);
             }
             Verdict::Unknown { reason, .. } => {
+                self.log(LogKind::Unknown, lookups, Duration::ZERO, reason.clone().into());
                 self.doubt(chunk, Arc::from(reason));
                 self.unanswered();
             }
@@ -213,8 +217,8 @@ impl Scheduler {
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
         let wait = wait.unwrap_or_else(|| backoff(chunk.attempts, (self.chance)()));
         let over = attempts > self.config.max_retries || too_long;
-        if !over {
-            self.log(LogKind::Again, chunk.ids.len(), wait, cause);
+        if !over && self.ending.reason.is_none() {
+            self.log(LogKind::Retried, chunk.ids.len(), wait, cause);
         }
         self.again(Chunk { attempts, due: Some(self.now + wait), ..chunk });
         if over {
@@ -273,7 +277,9 @@ impl Scheduler {
             self.settle(id, Outcome::Rejected(rejection(status)), Source::Asked);
             return;
         }
-        self.log(LogKind::Halved, chunk.ids.len(), Duration::ZERO, answered(status));
+        if self.ending.reason.is_none() {
+            self.log(LogKind::Halved, chunk.ids.len(), Duration::ZERO, answered(status));
+        }
         let second = chunk.ids.split_off(chunk.ids.len() / 2);
         self.again(chunk.with(second));
         self.again(chunk);
@@ -324,7 +330,6 @@ impl Scheduler {
     ///
     /// Counted each time, also if it is sent again: each send may have been charged.
     fn doubt(&mut self, chunk: Chunk, reason: Arc<str>) {
-        self.log(LogKind::Unknown, chunk.ids.len(), Duration::ZERO, reason.to_string().into());
         self.doubts.unknown += chunk.ids.len();
         if self.resends(&chunk) {
             let due = Some(self.now + backoff(chunk.attempts, (self.chance)()));

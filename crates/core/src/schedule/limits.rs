@@ -108,6 +108,11 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
+    /// Whether a 429 that asks to wait until then makes the pause longer, by more than the time between two replies.
+    pub(super) fn lengthens(&self, until: Instant) -> bool {
+        self.limited.is_none_or(|(_, known)| known + Duration::from_secs(1) < until)
+    }
+
     /// Notes another 429. Returns whether there have been only 429s for longer than the longest pause: then
     /// waiting does not help. Time in which nothing was sent does not count.
     pub(super) fn limited(&mut self, now: Instant, wait: Duration) -> bool {

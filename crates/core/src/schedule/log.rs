@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::message::Message;
 
 crate::listed! {
-    /// What happened to a request, or follows for all of them.
+    /// What happened to a request.
     pub enum LogKind {
         /// It was not charged, and is sent again after the wait.
-        Again = "again",
+        Retried = "retried",
         /// It was not charged, and is sent again in halves.
         Halved = "halved",
         /// It was not charged. No request is sent before the wait is over.
@@ -25,7 +25,7 @@ pub struct LogEntry {
     pub kind: LogKind,
     /// The lookups of the request.
     pub lookups: usize,
-    /// How long it waits; zero if nothing is known of a wait.
+    /// How long the wait is; zero without a wait.
     pub wait: Duration,
     /// Why.
     pub cause: Message,

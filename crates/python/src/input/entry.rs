@@ -197,8 +197,8 @@ impl Reader {
             name if is_na(name) => return Ok(Entry::missing(py)),
             "bool" | "bool_" | "BooleanScalar" => return Err(is_bool(place)),
             "datetime64" | "timedelta64" if item.str()? == "NaT" => return Ok(Entry::missing(py)),
-            // They convert themselves to numbers.
-            "datetime64" | "timedelta64" => return Err(is_other(&name, place)),
+            // numpy converts times to numbers.
+            "datetime64" | "timedelta64" => return Err(wrong_type(&name, place)),
             _ => {}
         }
         if item.is_instance(decimal(py)?)? {
@@ -219,7 +219,7 @@ impl Reader {
         if wrapped && let Some(inner) = unwrapped(item)? {
             return self.read(&inner, hints, place, false);
         }
-        Err(is_other(&name, place))
+        Err(wrong_type(&name, place))
     }
 
     /// A Decimal, too, is read only if it is whole. `adjusted` is the exponent of its first digit, and is
@@ -249,8 +249,8 @@ impl Reader {
 pub(crate) fn exact_below(name: &str) -> f64 {
     let lower = name.to_ascii_lowercase();
     let limits = lower.split(|c: char| !c.is_ascii_alphanumeric()).map(|name| match name {
-        "float16" | "halffloat" | "halffloatscalar" | "e" => EXACT_F16,
-        "float32" | "float" | "floatscalar" | "f" => EXACT_F32,
+        "float16" | "halffloat" | "halffloatscalar" | "e" | "f2" => EXACT_F16,
+        "float32" | "float" | "floatscalar" | "f" | "f4" => EXACT_F32,
         _ => EXACT_F64,
     });
     limits.fold(EXACT_F64, f64::min)
@@ -286,7 +286,7 @@ fn decimal(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 }
 
 /// A row of a type that no row has.
-fn is_other(name: &str, place: &dyn Fn() -> String) -> PyErr {
+fn wrong_type(name: &str, place: &dyn Fn() -> String) -> PyErr {
     PyTypeError::new_err(format!(
         "{} is of type {name}: a row is a string, a (field_type, value) pair, a mapping with \"field_type\" and \
          \"value\", or a list of those in order of preference",

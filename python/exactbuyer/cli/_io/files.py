@@ -145,7 +145,7 @@ def spooled(location: Location) -> IO[bytes]:
 
 
 class StaysOpen(io.RawIOBase):
-    """A stream for Arrow to write to: whoever opened it closes it, not Arrow."""
+    """A stream for Arrow to write to, which Arrow's `close` does not close."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -158,6 +158,9 @@ class StaysOpen(io.RawIOBase):
     def writable(self) -> bool:
         """It can be written."""
         return True
+
+    def close(self) -> None:
+        """Does nothing."""
 
 
 def require(library: str, what: str) -> Any:

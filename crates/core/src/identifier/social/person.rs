@@ -14,7 +14,7 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     let host = network.hosts.first().copied().unwrap_or_default();
     if !site.is_own() {
         let is_person = network.subdomains == Subdomains::People && !OWN_LABELS.contains(&site.labels);
-        return if is_person { hosted(address) } else { Err(Invalid::SocialWithoutProfile) };
+        return if is_person { on_own_host(address) } else { Err(Invalid::SocialWithoutProfile) };
     }
     let segments = glued_query_off(address.names()?);
     if segments.iter().any(|segment| has_half_escape(segment)) {
@@ -47,12 +47,12 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
 
 /// The canonical form of a page on the host of a person: the host. Its pages are posts of that person, except for those
 /// of other authors.
-fn hosted(address: &Address<'_>) -> Result<String, Invalid> {
+fn on_own_host(address: &Address<'_>) -> Result<String, Invalid> {
     const OF_OTHERS: [&str; 7] = ["author", "authors", "people", "profile", "u", "user", "users"];
     let is_of_another = |segment: &String| {
         segment.starts_with(['@', '~']) || OF_OTHERS.iter().any(|word| segment.eq_ignore_ascii_case(word))
     };
-    if address.segments()?.iter().any(is_of_another) {
+    if address.segments()?.first().is_some_and(is_of_another) {
         return Err(Invalid::SocialWithoutProfile);
     }
     elsewhere(address, true)?;
