@@ -321,6 +321,7 @@ class Engine:
         api_key: Secret | str | None,
         whole: bool = False,
         window: int | None = None,
+        chunk_size: int | None = None,
         required_fields: Iterable[str] | None = None,
         max_credits: int | None = None,
         refresh: bool = False,
@@ -330,7 +331,7 @@ class Engine:
 
         `whole`: all rows are at hand. Nothing is sent before `finish`, and every duplicate is recognised.
         Otherwise a lookup is forgotten 100,000 rows after the last row with it. `window` replaces this
-        number if the store is durable.
+        number if the store is durable. `chunk_size`: the most lookups of a request, if fewer than usual.
         """
 
     def probe(self) -> int:

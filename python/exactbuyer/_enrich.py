@@ -132,8 +132,7 @@ class BlockingCalls:
 
         A stream reads ahead of the consumer, so that requests are full and several are in flight. **As many
         rows may be looked up and paid for** before the consumer takes the first result. `read_ahead` sets how
-        many: with fewer than `chunk_size`, requests are smaller, and each waits up to a second for more rows.
-        `None`: twice the number of rows that can
+        many: with fewer than `chunk_size`, requests are smaller. `None`: twice the number of rows that can
         be in flight, at most 100,000.
 
         A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
@@ -182,7 +181,8 @@ class BlockingCalls:
             if looks_wrong(rows):
                 self._session.read(rows, options)
             most = check_read_ahead(read_ahead)
-            call = self._session.begin(StreamCall, "stream", options, Watch(progress, length(rows)))
+            watch = Watch(progress, length(rows))
+            call = self._session.begin(StreamCall, "stream", options, watch, chunk_size=most)
             call.limit_read_ahead(most)
         source = slices(rows, call.part_rows)
         return Stream(call, partial(self._session.read, options=options), source)

@@ -125,7 +125,8 @@ class AwaitableCalls:
             if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
                 self._session.read(rows, options)
             most = check_read_ahead(read_ahead)
-            call = self._session.begin(StreamCall, "stream_async", options, Watch(progress, length(rows)))
+            watch = Watch(progress, length(rows))
+            call = self._session.begin(StreamCall, "stream_async", options, watch, chunk_size=most)
             call.limit_read_ahead(most)
         source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, call.part_rows)
         return AsyncStream(call, partial(self._session.read, options=options), source)

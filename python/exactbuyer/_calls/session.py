@@ -78,11 +78,19 @@ class Session:
         )
 
     def begin(
-        self, kind: type[CallT], name: str, options: CallOptions, watch: Watch, *, asking: int | None = None
+        self,
+        kind: type[CallT],
+        name: str,
+        options: CallOptions,
+        watch: Watch,
+        *,
+        asking: int | None = None,
+        chunk_size: int | None = None,
     ) -> CallT:
         """Begins a call of this kind. Nothing is sent before the call gets rows.
 
         `asking` is how many rows need an answer, if known. With 0, the call needs no key and no store.
+        `chunk_size` is the most lookups of a request, if fewer than usual.
 
         Raises:
             ConfigError: There is no key, or this enricher may not send.
@@ -104,6 +112,7 @@ class Session:
             api_key=key,
             whole=kind.whole,
             window=kind.window,
+            chunk_size=chunk_size,
             max_credits=options.max_credits,
             **options.for_core(),
         )

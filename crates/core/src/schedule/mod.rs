@@ -93,6 +93,8 @@ pub struct RunOptions {
     /// does not answer with (one that was not stored, a doubt, a rejection), it remembers lookups for 100,000 rows
     /// again.
     pub window: Option<u64>,
+    /// The most lookups of a request, if fewer than the engine's.
+    pub chunk_size: Option<usize>,
     /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
     pub read_ahead: usize,
 }
@@ -106,6 +108,7 @@ impl Default for RunOptions {
             store_only: false,
             whole: false,
             window: None,
+            chunk_size: None,
             read_ahead: READ_AHEAD,
         }
     }
@@ -171,6 +174,7 @@ impl Scheduler {
         let ceiling = config.credits_of(Keeper::Run, durable).into_iter().chain(options.max_credits).min();
         let mut table = Table::default();
         table.set_window(options.window.filter(|_| durable));
+        let chunk_size = options.chunk_size.map_or(config.chunk_size, |size| size.min(config.chunk_size));
         Self {
             limits,
             chance,
@@ -180,7 +184,7 @@ impl Scheduler {
             intake: Intake::new(options),
             admitted: false,
             held: Held::default(),
-            retries: Retries::new(config.chunk_size.clamp(1, config.max_in_doubt.max(1))),
+            retries: Retries::new(chunk_size.clamp(1, config.max_in_doubt.max(1))),
             flights: BTreeMap::new(),
             launched: 0,
             partial_since: None,

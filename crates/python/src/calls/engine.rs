@@ -128,12 +128,12 @@ impl Engine {
     }
 
     /// Begins a run. Nothing is sent before rows are fed. `whole`: all rows are known before the first is sent.
-    /// `window` is that of [`RunOptions`]. `max_credits` limits this run; the enricher's own limit applies as well.
+    /// `window` and `chunk_size` are those of [`RunOptions`]. `max_credits` limits this run; the enricher's own limit applies as well.
     ///
     /// # Errors
     /// `ConfigError` for an unusable or a different key, and for a forked copy that would share a limit;
     /// `StoreError` if the store cannot be opened; `TransportError` if no thread can be started.
-    #[pyo3(signature = (*, api_key, whole=false, window=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
+    #[pyo3(signature = (*, api_key, whole=false, window=None, chunk_size=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
     #[allow(clippy::too_many_arguments)] // One for each option.
     fn start(
         &self,
@@ -141,6 +141,7 @@ impl Engine {
         api_key: Option<&Bound<'_, PyAny>>,
         whole: bool,
         window: Option<u64>,
+        chunk_size: Option<usize>,
         required_fields: Option<&Bound<'_, PyAny>>,
         max_credits: Option<u64>,
         refresh: bool,
@@ -154,6 +155,7 @@ impl Engine {
             store_only,
             whole,
             window,
+            chunk_size,
             ..RunOptions::default()
         };
         let api_key = api_key.map(key).transpose()?;

@@ -331,3 +331,19 @@ fn the_time_left_counts_a_pause() {
     });
     assert_eq!(logged.collect::<Vec<_>>(), [(LogKind::Paused, 10, minute)]);
 }
+
+#[test]
+fn a_run_may_send_smaller_requests_at_once() {
+    let now = Instant::now();
+    for (chunk_size, lookups) in [(Some(3), Some(3)), (Some(50), None), (None, None)] {
+        let options = RunOptions { chunk_size, ..RunOptions::default() };
+        let mut scheduler = scheduler(of_ten(), &options, now);
+        scheduler.feed(rows(0..3), Vec::new());
+        // Fewer than a chunk wait for more rows.
+        let request = match next(&mut scheduler, now) {
+            Step::Send(request) => Some(request.identifiers.len()),
+            _ => None,
+        };
+        assert_eq!(request, lookups, "{chunk_size:?}");
+    }
+}
