@@ -21,8 +21,6 @@ from .report.progress import ProgressOption, Watch
 from .results import Results
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from ._calls.session import Session
@@ -180,9 +178,7 @@ class AwaitableCalls:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     async def _read_in_parts(self, rows: Iterable[object], options: CallOptions) -> list[Rows]:

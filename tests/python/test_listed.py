@@ -12,6 +12,7 @@ from typing import Any, get_args
 import pytest
 
 from exactbuyer import BulkEnricher, ConfigError, Receipt, _core
+from exactbuyer._calls.call import _LOG
 from exactbuyer._core import Engine, Rows
 from exactbuyer.cli import _app
 from exactbuyer.cli._words import SETTINGS, WORDS
@@ -27,8 +28,8 @@ from exactbuyer.store import Resolution, Store
 from exactbuyer.store.records import RequestOutcome
 
 LISTS = _core._lists()  # pyright: ignore[reportPrivateUsage]
-# Python has classes for kinds of errors, and words for settings and advices.
-WITHOUT_LITERALS = {"ErrorKind", "Setting", "Advice"}
+# Python has classes for kinds of errors, and words for settings, advices and entries of the log.
+WITHOUT_LITERALS = {"ErrorKind", "Setting", "Advice", "LogKind"}
 LITERALS = {
     "FieldType": FieldType,
     "RequiredField": RequiredField,
@@ -54,6 +55,10 @@ def usual() -> Settings:
     """The default settings."""
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
     return checked(**defaults | {"base_url": Hidden(defaults["base_url"]), "store": None})
+
+
+def test_the_log_has_words_for_every_entry_of_the_core() -> None:
+    assert sorted(_LOG) == sorted(LISTS["LogKind"])
 
 
 def test_the_literals_are_the_lists_of_the_core() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -255,6 +256,22 @@ def test_a_forked_child_works_and_leaves_the_parents_calls_alone(everybody: Sand
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     assert enricher.recover().first_row == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_the_thread_in_which_its_parent_closes(everybody: Sandbox) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url)
+    enricher._session._closing = Future()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.run(asyncio.wait_for(enricher.aclose(), 30))
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_the_interpreter_ends_with_work_in_flight() -> None:

@@ -229,13 +229,13 @@ def test_run_again_it_replaces_its_columns(enricher: BulkEnricher, kind: str) ->
     assert names == ["n", "mail", *ADDED, *(f"eb2_{name}" for name in (*FIXED_COLUMNS, "name"))]
 
 
-@pytest.mark.parametrize("kind", ["pandas", "polars", "arrow"])
-@pytest.mark.parametrize("prefix", ["", "eb_"])
+# Polars has no note, and there a default column with the prefix counts as one of an earlier call.
+@pytest.mark.parametrize(
+    ("kind", "prefix"), [("pandas", ""), ("polars", ""), ("arrow", ""), ("pandas", "eb_"), ("arrow", "eb_")]
+)
 def test_run_again_it_keeps_columns_that_no_call_has_added(
     enricher: BulkEnricher, kind: str, prefix: str
 ) -> None:
-    if kind == "polars" and prefix:
-        pytest.skip("without a note, a default column with the prefix counts as one of an earlier call")
     own = {"mail": ["ana@acme.example"], f"{prefix}company": ["Mine Ltd"], f"{prefix}country": ["DE"]}
     table = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "arrow": pa.table}[kind](own)
     once = enricher.enrich_table(table, by="mail", columns=["full_name"], prefix=prefix)

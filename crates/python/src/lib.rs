@@ -70,7 +70,7 @@ mod _core {
     use exactbuyer_core::message::{Advice, Setting};
     use exactbuyer_core::outcome::RequestOutcome;
     use exactbuyer_core::results::Status;
-    use exactbuyer_core::schedule::LimitedBy;
+    use exactbuyer_core::schedule::{LimitedBy, LogKind};
     use exactbuyer_core::service::limits::REQUIRED_FIELDS;
     use exactbuyer_sandbox::Fault;
     use exactbuyer_store::sqlite::Resolution;
@@ -90,6 +90,7 @@ mod _core {
             ("Status", Status::ALL.map(Status::as_str).to_vec()),
             ("RequestOutcome", RequestOutcome::ALL.map(RequestOutcome::as_str).to_vec()),
             ("LimitedBy", LimitedBy::ALL.map(LimitedBy::as_str).to_vec()),
+            ("LogKind", LogKind::ALL.map(LogKind::as_str).to_vec()),
             ("OnUnknown", OnUnknown::ALL.map(OnUnknown::as_str).to_vec()),
             ("Per", Per::ALL.map(Per::as_str).to_vec()),
             ("Body", BodyFormat::ALL.map(BodyFormat::as_str).to_vec()),

@@ -232,6 +232,8 @@ class Session:
         """In a forked child: the calls under way, and the stand-in service, are the parent's."""
         self._forked = True
         self._lock = threading.RLock()
+        # The thread that closes is not there.
+        self._closing = None
         if self._origin is None and self._opened is not None:
             self._origin = Origin.here(self._opened)
         self.history.after_fork()

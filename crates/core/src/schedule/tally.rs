@@ -327,9 +327,7 @@ impl Scheduler {
             requests_last_minute: recent,
             requests_left,
             limited_by: if paused_until.is_some() { LimitedBy::Pause } else { self.limited_by },
-            left_s: self
-                .left_s(receipt.requests, receipt.elapsed, requests_left)
-                .map(|left_s| left_s + paused_until.map_or(0.0, |until| (until - now).as_secs_f64())),
+            left_s: self.left_s(requests_left, paused_until.map_or(Duration::ZERO, |until| until - now)),
         };
         (std::mem::take(&mut self.out), &self.tally.receipt, progress)
     }
@@ -345,15 +343,16 @@ impl Scheduler {
         waiting + (fed * asked).checked_div(rows).unwrap_or(fed)
     }
 
-    /// As fast as up to now, and never faster than the limiter allows.
+    /// The rest of the pause, and then as fast as up to now, and never faster than the limiter allows.
     ///
     /// `None` before the first request has landed.
     #[allow(clippy::cast_precision_loss)] // counts of requests
-    fn left_s(&self, requests: u64, elapsed: Duration, requests_left: u64) -> Option<f64> {
+    fn left_s(&self, requests_left: u64, pause: Duration) -> Option<f64> {
+        let (requests, elapsed) = (self.tally.receipt.requests, self.tally.receipt.elapsed);
         let left = (requests_left + self.flights.len() as u64) as f64;
         let fastest = left * WINDOW.as_secs_f64() / f64::from(self.config.requests_per_minute);
         let beyond_burst = requests_left > u64::from(self.config.requests_per_minute);
         let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
-        Some(if beyond_burst { as_before.max(fastest) } else { as_before })
+        Some(pause.as_secs_f64() + if beyond_burst { as_before.max(fastest) } else { as_before })
     }
 }
