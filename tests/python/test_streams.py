@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,6 @@ from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
     from types import ModuleType
 
     from exactbuyer import Progress, Result
@@ -69,6 +69,12 @@ def test_an_async_source_is_read_no_further_than_the_window(fakes: ModuleType) -
 
     asyncio.run(consume())
     assert source.taken < 600
+
+
+def test_the_readme_says_how_far_a_stream_reads_ahead() -> None:
+    rows = BulkEnricher("any", store=None).settings.window_rows
+    readme = Path(__file__).parents[2] / "README.md"
+    assert f"up to {rows:,} by default" in " ".join(readme.read_text(encoding="utf-8").split())
 
 
 @pytest.mark.parametrize("rows", [1, 7])
