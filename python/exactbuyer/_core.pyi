@@ -321,6 +321,7 @@ class Engine:
         api_key: Secret | str | None,
         whole: bool = False,
         window: int | None = None,
+        rows: int | None = None,
         chunk_size: int | None = None,
         required_fields: Iterable[str] | None = None,
         max_credits: int | None = None,
@@ -331,7 +332,8 @@ class Engine:
 
         `whole`: all rows are at hand. Nothing is sent before `finish`, and every duplicate is recognised.
         Otherwise a lookup is forgotten 100,000 rows after the last row with it. `window` replaces this
-        number if the store is durable. `chunk_size`: the most lookups of a request, if fewer than usual.
+        number if the store is durable. `rows`: how many rows will be fed, if known, for the progress.
+        `chunk_size`: the most lookups of a request, if fewer than usual.
         """
 
     def probe(self) -> int:

@@ -11,10 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.call import ListCall
-from ._calls.options import CallOptions, OnError, check_on_error, check_read_ahead, refuse_invalid
+from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
-from ._calls.stream_call import StreamCall
-from ._calls.streams import Stream
+from ._calls.stream_call import RowStreamCall
+from ._calls.streams import Intake, Stream
+from ._calls.whole_calls import run_to_end
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
 from .results import Results
@@ -106,15 +107,7 @@ class BlockingCalls:
                 refuse_invalid([read])
             watch = Watch(progress, len(read))
             call = self._session.begin(ListCall, "enrich", options, watch, asking=read.asking())
-        try:
-            call.feed([read])
-            call.until_over()
-            return call.conclude(on_error)
-        except KeyboardInterrupt:
-            raise call.interrupt() from None
-        except BaseException:
-            call.detach()
-            raise
+        return run_to_end(call, [read], on_error)
 
     def stream(
         self,
@@ -176,16 +169,18 @@ class BlockingCalls:
         """
         with short_traceback:
             options = CallOptions.checked(
-                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+                field_type,
+                required_fields,
+                max_credits,
+                refresh=refresh,
+                store_only=store_only,
+                read_ahead=read_ahead,
             )
+            read = partial(self._session.read, options=options)
             if looks_wrong(rows):
-                self._session.read(rows, options)
-            most = check_read_ahead(read_ahead)
-            watch = Watch(progress, length(rows))
-            call = self._session.begin(StreamCall, "stream", options, watch, chunk_size=most)
-            call.limit_read_ahead(most)
-        source = slices(rows, call.part_rows)
-        return Stream(call, partial(self._session.read, options=options), source)
+                read(rows)
+            call = self._session.begin(RowStreamCall, "stream", options, Watch(progress, length(rows)))
+        return Stream(call, Intake(call, read), slices(rows, call.part_rows))
 
     @property
     def last_results(self) -> Results | None:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
 from ._calls.call import ListCall
-from ._calls.options import CallOptions, OnError, check_on_error, check_read_ahead, refuse_invalid
+from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
-from ._calls.stream_call import StreamCall
+from ._calls.stream_call import RowStreamCall
+from ._calls.streams import Intake
 from ._calls.waiting import Waiter, raise_if_cancelled
+from ._calls.whole_calls import run_to_end_async
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
 from .results import Results
@@ -72,12 +74,7 @@ class AwaitableCalls:
                 refuse_invalid(parts)
             watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
             call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
-        with Waiter(call) as waiter:
-            call.feed(parts)
-            await waiter.until_over()
-            call.settle()
-            await raise_if_cancelled()
-            return call.conclude(on_error)
+        return await run_to_end_async(call, parts, on_error)
 
     def stream_async(
         self,
@@ -118,16 +115,19 @@ class AwaitableCalls:
         """
         with short_traceback:
             options = CallOptions.checked(
-                field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
+                field_type,
+                required_fields,
+                max_credits,
+                refresh=refresh,
+                store_only=store_only,
+                read_ahead=read_ahead,
             )
+            read = partial(self._session.read, options=options)
             if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
-                self._session.read(rows, options)
-            most = check_read_ahead(read_ahead)
-            watch = Watch(progress, length(rows))
-            call = self._session.begin(StreamCall, "stream_async", options, watch, chunk_size=most)
-            call.limit_read_ahead(most)
+                read(rows)
+            call = self._session.begin(RowStreamCall, "stream_async", options, Watch(progress, length(rows)))
         source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, call.part_rows)
-        return AsyncStream(call, partial(self._session.read, options=options), source)
+        return AsyncStream(call, Intake(call, read), source)
 
     async def recover_async(self) -> Results:
         """The awaitable version of `recover`: the same result. If it is cancelled, nothing is lost.

@@ -5,7 +5,6 @@ Owns how such a call waits. What a call is, and how it ends, is in `_calls/table
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Hashable, Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -14,7 +13,7 @@ from ._calls.cluster_call import call_of_frame
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableCall, TableStreamCall
 from ._calls.table_stream import TableStream
-from ._calls.waiting import Waiter, raise_if_cancelled
+from ._calls.whole_calls import run_to_end, run_to_end_async
 from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
 from ._frames.cluster.planner import ClusterInput
 from ._frames.detect import is_reader
@@ -163,7 +162,7 @@ class TableCalls:
                 reader = reader_of(data, table_request, settings)
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.begin(reader)
-                return cast("DataT", reader.out(TableStream(stream, reader).parts()))
+                return cast("DataT", reader.out(TableStream(stream, reader).batches()))
             else:
                 table_input = TableInput(data, table_request, settings)
                 watch = Watch(progress, table_input.rows)
@@ -171,17 +170,7 @@ class TableCalls:
                 call = self._session.begin(TableCall, "enrich_table", options, watch, asking=asking)
                 call.begin(table_input)
                 parts = table_input.parts()
-        try:
-            for rows in parts:
-                call.feed(rows)
-            call.run.finish()
-            call.until_over()
-            return cast("DataT", call.conclude("record").table)
-        except KeyboardInterrupt:
-            raise call.interrupt() from None
-        except BaseException:
-            call.detach()
-            raise
+        return cast("DataT", run_to_end(call, parts, "record").table)
 
     async def enrich_table_async(
         self,
@@ -237,12 +226,4 @@ class TableCalls:
                 asking=None if table_input.rows else 0,
             )
         call.begin(table_input)
-        with Waiter(call) as waiter:
-            for rows in table_input.parts():
-                call.feed(rows)
-                await asyncio.sleep(0)
-            call.run.finish()
-            await waiter.until_over()
-            call.settle()
-            await raise_if_cancelled()
-            return cast("DataT", call.conclude("record").table)
+        return cast("DataT", (await run_to_end_async(call, table_input.parts(), "record")).table)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exactbuyer import BulkEnricher, UnknownOutcomeError
-from exactbuyer._calls import call
+from exactbuyer._calls import call, session
 from exactbuyer.cli._console import Console
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report import log, progress
@@ -31,7 +31,7 @@ ROWS = ["ana.almeida@acme.example", "bo.berg@acme.example"]
 def logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """A logger that nobody has configured: pytest has handlers on all others."""
     logger = logging.Manager(logging.RootLogger(logging.WARNING)).getLogger("exactbuyer")
-    for module in (log, progress, call):
+    for module in (log, progress, call, session):
         monkeypatch.setattr(module, "logger", logger)
     monkeypatch.delenv(log.VARIABLE, raising=False)
     yield logger

@@ -120,54 +120,6 @@ def test_a_function_that_fails_is_asked_no_more(
     assert "switched off" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("read", "told", "left_s"),
-    [
-        # All rows are read: the core knows best.
-        (400, 3.0, 3.0),
-        # A quarter of them is done after ten seconds, and the core has not seen the rest.
-        (200, 3.0, 30.0),
-        (200, None, 30.0),
-        (200, 60.0, 60.0),
-    ],
-)
-def test_of_a_stream_the_time_left_counts_what_is_still_to_be_read(
-    read: int, told: float | None, left_s: float, clock: SimpleNamespace
-) -> None:
-    seen: list[Progress] = []
-    watch = Watch(seen.append, 400)
-    clock.now += 10
-    watch.tick(lambda: COUNTS | {"rows": read, "left_s": told})
-    assert seen[0].left_s == pytest.approx(left_s)
-
-
-@pytest.mark.parametrize(
-    ("read", "sent", "core_s", "left_s"),
-    [
-        # The first 200 requests went out at once: the other 800 take four minutes, however fast those were.
-        (200_000, 200, 1.0, 240.0),
-        (250_000, 200, 1.0, 240.0),
-        # The core knows of a longer pause.
-        (200_000, 200, 900.0, 900.0),
-        # All that is left may go out at once.
-        (990_000, 20, 0.5, 4.0),
-    ],
-)
-def test_of_a_stream_the_time_left_is_no_less_than_its_requests_take(
-    read: int, sent: int, core_s: float, left_s: float, clock: SimpleNamespace
-) -> None:
-    seen: list[Progress] = []
-    watch = Watch(seen.append, 1_000_000)
-    watch.paced_by(SimpleNamespace(chunk_size=1_000, requests_per_minute=200))  # type: ignore[arg-type]
-    clock.now += 1
-    done = 200_000
-    counts = {"rows": read, "done": done, "requests_left": (read - done) // 1_000, "left_s": core_s}
-    if read == 990_000:
-        counts["requests_left"] = 0
-    watch.tick(lambda: COUNTS | counts | {"requests_last_minute": sent})
-    assert seen[0].left_s == pytest.approx(left_s)
-
-
 def test_a_display_that_is_none_costs_nothing(clock: SimpleNamespace) -> None:
     asked = 0
 

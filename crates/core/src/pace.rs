@@ -53,6 +53,23 @@ impl Pace {
         Ok(())
     }
 
+    /// The earliest moment at which so many more requests can have been sent. It assumes that each is sent as soon as
+    /// [`take`](Self::take) allows it, and that the rate stays as it is.
+    #[must_use]
+    pub fn earliest(&self, now: Instant, requests: u64, per_minute: u32) -> Instant {
+        let start = self.paused_until(now).unwrap_or(now);
+        let Some(before_last) = requests.checked_sub(1) else { return start };
+        let most = u64::from(per_minute.max(1));
+        // Each full window takes as long as the one before it.
+        let (windows, place) = (before_last / most, before_last % most);
+        let counted = self.sends.iter().filter(|sent| **sent + WINDOW + MARGIN > start);
+        // The request whose slot becomes free for the one at `place`. There is none if that slot is free now.
+        let blocking = (counted.clone().count() as u64 + place).checked_sub(most);
+        let blocking = blocking.and_then(|nth| counted.clone().nth(usize::try_from(nth).ok()?));
+        let first = blocking.map_or(start, |sent| *sent + WINDOW + MARGIN);
+        first + (WINDOW + MARGIN) * u32::try_from(windows).unwrap_or(u32::MAX)
+    }
+
     /// Gives back a slot that was taken at `at` and not used.
     pub fn give_back(&mut self, at: Instant) {
         if let Some(place) = self.sends.iter().rposition(|sent| *sent == at) {
@@ -147,6 +164,33 @@ mod tests {
                     Err(again) => prop_assert!(again > now),
                 }
             }
+        }
+
+        /// [`Pace::earliest`] is when a sender that always sends as soon as it may has sent that many.
+        #[test]
+        fn the_earliest_end_is_that_of_a_sender_that_never_waits_longer_than_it_must(
+            waits_ms in prop::collection::vec(0_u64..30_000, 0..12),
+            pause_ms in prop::option::of(0_u64..100_000),
+            (rates, requests) in ((1_u32..6, 1_u32..6), 0_u64..30),
+        ) {
+            let mut now = Instant::now();
+            let mut pace = Pace::default();
+            for wait_ms in waits_ms {
+                now += Duration::from_millis(wait_ms);
+                let _refused = pace.take(now, rates.0);
+            }
+            if let Some(pause_ms) = pause_ms {
+                pace.pause(now + Duration::from_millis(pause_ms));
+            }
+            let expected = pace.earliest(now, requests, rates.1);
+            let mut sent = 0;
+            while sent < requests {
+                match pace.take(now, rates.1) {
+                    Ok(()) => sent += 1,
+                    Err(again) => now = again,
+                }
+            }
+            prop_assert!(requests == 0 || expected == now);
         }
     }
 }

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exactbuyer.exceptions import ExactBuyerError
+from exactbuyer.report.results import Result
 
 from .call import TICK_S
-from .streams import ReadRows, StreamBase, log_unread_rows
+from .streams import Intake, StreamBase, log_unread_rows
 from .waiting import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from exactbuyer.report.results import Result
 
     from .stream_call import StreamCall
 
@@ -76,7 +75,7 @@ class AsyncSource:
             self._task.cancel()
 
 
-class AsyncStream(StreamBase, AsyncIterator["Result"]):
+class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
     """The results in input order, as soon as they are known. For one task; also an async context manager.
 
     A stream reads ahead of the consumer by a bounded number of rows (`read_ahead`). If it is left
@@ -88,9 +87,9 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
     __module__ = "exactbuyer"
 
     def __init__(
-        self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]] | AsyncIterator[object]
+        self, call: StreamCall[Result], intake: Intake, source: Iterator[Any] | AsyncIterator[object]
     ) -> None:
-        super().__init__(call, read)
+        super().__init__(call, intake)
         self._source = source
         self._waiter: Waiter | None = None
         self._reader: AsyncSource | None = None
@@ -99,7 +98,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
         return self
 
     async def __anext__(self) -> Result:
-        if self._call.has_row():
+        if self._call.has_item():
             return self._call.hand_out()
         if self._closed:
             raise StopAsyncIteration
@@ -131,7 +130,7 @@ class AsyncStream(StreamBase, AsyncIterator["Result"]):
                 call.collect()
             call.tick()
             refused = self._refused()
-            if call.has_row() and not refused:
+            if call.has_item() and not refused:
                 return True
             if call.over():
                 return False

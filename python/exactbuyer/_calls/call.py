@@ -6,6 +6,7 @@ Owns how a call ends: with results, an exception, a warning, or stopped. How it 
 
 from __future__ import annotations
 
+import enum
 import logging
 import weakref
 from contextlib import suppress
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from exactbuyer._core import Rows, Run
     from exactbuyer.report.progress import Watch
 
-    from .options import OnError
+    from .options import CallOptions, OnError
     from .session import Session
 
 logger = logging.getLogger("exactbuyer")
@@ -52,6 +53,19 @@ TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
 
 
+class Caller(enum.Enum):
+    """What the caller of a call is doing."""
+
+    WAITING = "waiting"
+    """It waits for the call, or takes rows from it."""
+
+    SERVED = "served"
+    """It has everything, as a return value or in an exception."""
+
+    LEFT = "left"
+    """It does not come back: `recover()` returns the rest."""
+
+
 class Call:
     """A call under way."""
 
@@ -67,29 +81,22 @@ class Call:
     window: int | None = None
     """If not `whole`, with a durable store: for how many rows a lookup is remembered. `None`: 100,000."""
 
-    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
         self.run = run
         self.settings = session.settings
         self._name = name
         # It also keeps a sandbox alive until the call is over.
         self._session = session
+        self._options = options
         self._watch = watch
-        watch.paced_by(session.settings)
         self.settled: Receipt | None = None
         """Its receipt, once the call history has it. The history sets it."""
         self.is_handed_out = False
         """Whether `recover()` is working on it, or has returned it."""
-        self.is_caller_done = False
-        """Whether its own caller has finished with it. Before that it must not be given up."""
         self._is_given_up = False
         self._rest: Results | None = None
-        self._is_delivered = False
+        self._caller = Caller.WAITING
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
-        self._is_registered = False
-        self.store_only = False
-        """The caller passed `store_only=True`, so open rows are expected."""
-        self.refresh = False
-        """To run it again pays again."""
         # Only if the call costs money and no store keeps its answers: how many rows have asked so far.
         unkept = self.settings.store is None and self.settings.service != LOOPBACK
         self._rows_without_store: int | None = 0 if unkept else None
@@ -100,18 +107,13 @@ class Call:
 
     def is_abandoned(self) -> bool:
         """Whether its event loop was closed, so that nothing will continue the call."""
-        if self._loop is None or self._is_delivered:
+        if self._loop is None or self._caller is Caller.SERVED:
             return False
         loop = self._loop()
         return loop is None or loop.is_closed()
 
-    def _feed(self, rows: Rows) -> None:
+    def feed(self, rows: Rows) -> None:
         """Gives the run rows. Warns once if many are paid for and no store keeps the answers."""
-        if not self._is_registered:
-            # Before anything is sent, so that its receipt counts even if the caller abandons it.
-            self._is_registered = True
-            self._session.history.begin(self)
-            self._session.history.trim()
         if self._rows_without_store is not None:
             self._rows_without_store += rows.asking()
             if self._rows_without_store > MANY_ROWS:
@@ -164,8 +166,8 @@ class Call:
         raise NotImplementedError
 
     def may_be_given_up(self) -> bool:
-        """Whether nothing of it is under way, its own caller has finished with it, and its rows are kept."""
-        if not self.is_caller_done or self._is_given_up:
+        """Whether nothing of it is under way, its caller has left, and its rows are kept."""
+        if self._caller is not Caller.LEFT or self._is_given_up:
             return False
         progress = self.run.progress()
         return not progress["in_flight"] and progress["done"] >= progress["rows"]
@@ -215,7 +217,7 @@ class Call:
 
     def detach(self) -> None:
         """Stops, waits for nothing, and leaves the remaining rows to `recover()`."""
-        if self._is_delivered:
+        if self._caller is Caller.SERVED:
             return
         try:
             self.keep_for_recovery()
@@ -227,7 +229,7 @@ class Call:
             if self.over() and not self.settle():
                 self._session.history.drop(self)
         finally:
-            self.is_caller_done = True
+            self._caller = Caller.LEFT
 
     def interrupt(self) -> Interrupted:
         """After Ctrl-C: stops, waits for the requests in flight, and returns the exception to raise.
@@ -258,7 +260,7 @@ class Call:
                 receipt=self.receipt(),
             )
         finally:
-            self.is_caller_done = True
+            self._caller = Caller.LEFT
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
             f"in {self._places()}, and enricher.recover() returns it, once.{self._what_is_stored()}",
@@ -298,7 +300,7 @@ class Call:
         results, receipt = self.settle(), self.receipt()
         troubles = self.run.troubles()
         # From here on the caller gets all of it, whichever way.
-        self._is_delivered = True
+        self._caller = Caller.SERVED
         for kind, message, status, is_about_settings in troubles:
             if on_error == "raise" or is_about_settings:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
@@ -307,8 +309,9 @@ class Call:
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
         # Doubts of earlier runs are reported each time, and never raised.
-        expected = receipt.open_rows if self.store_only else receipt.inherited
-        if receipt.open_rows and (receipt.stopped or not self.store_only):
+        store_only = self._options.store_only
+        expected = receipt.open_rows if store_only else receipt.inherited
+        if receipt.open_rows and (receipt.stopped or not store_only):
             why = troubles[0][1] if troubles else receipt.why_open
             open_rows = Message(f"{receipt.open_rows:,} of {count(receipt.rows, 'row')} open: ", why)
             if on_error == "raise" and (receipt.stopped or receipt.open_rows > expected):
@@ -333,7 +336,7 @@ class Call:
     def _what_is_stored(self) -> str:
         """What a caller who lost the results need not pay for again."""
         receipt = self.receipt()
-        if self.refresh or not (receipt.found or receipt.not_found) or not self.is_stored():
+        if self._options.refresh or not (receipt.found or receipt.not_found) or not self.is_stored():
             return ""
         return " The store has the answers that arrived."
 
@@ -344,7 +347,7 @@ class Call:
             counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
         in_store = self.settings.store is not None
         return Receipt.from_core(
-            counts, self.settings.credit_price, in_store=in_store, store_only=self.store_only
+            counts, self.settings.credit_price, in_store=in_store, store_only=self._options.store_only
         )
 
     def _log(self, receipt: Receipt) -> None:
@@ -370,18 +373,9 @@ class Call:
 class ListCall(Call):
     """A call whose rows were all given at once: their results are built in place."""
 
-    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
-        super().__init__(run, name, session, watch)
-        self._filled = Results()
-
-    def feed(self, slices: list[Rows]) -> None:
-        """Gives the run all its rows."""
-        total = sum(len(rows) for rows in slices)
-        self._filled = Results(cast("Any", repeat(None, total)))
-        logger.info("%s: %s to read", self._name, count(total, "row"))
-        for rows in slices:
-            self._feed(rows)
-        self.run.finish()
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
+        super().__init__(run, name, session, options, watch)
+        self._filled = Results(cast("Any", repeat(None, watch.total or 0)))
 
     def collect(self) -> None:
         self.run.fill(self._filled)

@@ -85,7 +85,7 @@ class CallHistory:
         with self._lock:
             # `is_handed_out` is an attribute of the call, not a weak set: the collector clears weak
             # references before it closes an abandoned coroutine, which then calls this method.
-            if call not in self._interrupted and not getattr(call, "is_handed_out", False):
+            if call not in self._interrupted and not call.is_handed_out:
                 self._interrupted.append(call)
 
     def trim(self) -> None:

@@ -31,6 +31,8 @@ class CallOptions:
     max_credits: int | None
     refresh: bool
     store_only: bool
+    read_ahead: int | None = None
+    """The most rows that a stream reads before the consumer has taken the rows before them."""
 
     @classmethod
     def checked(
@@ -41,6 +43,7 @@ class CallOptions:
         *,
         refresh: object,
         store_only: object,
+        read_ahead: object = None,
     ) -> CallOptions:
         """Checks them; a `ConfigError` names what is wrong."""
         fields = None if required_fields is None else check_required_fields(required_fields)
@@ -60,6 +63,7 @@ class CallOptions:
             max_credits=check_max_credits(max_credits),
             refresh=bool(refresh),
             store_only=bool(store_only),
+            read_ahead=_check_read_ahead(read_ahead),
         )
 
     def for_core(self) -> dict[str, Any]:
@@ -72,8 +76,7 @@ OnError: TypeAlias = Literal["raise", "record"]
 """What `enrich` does about problems: raises an exception, or records them in the status of the rows."""
 
 
-def check_read_ahead(rows: object) -> int | None:
-    """The number of rows that a stream may read ahead, or `None`; else a `ConfigError`."""
+def _check_read_ahead(rows: object) -> int | None:
     if rows is None:
         return None
     number = whole_number(rows, 1, _MOST_READ_AHEAD)

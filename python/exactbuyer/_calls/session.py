@@ -7,6 +7,7 @@ process forks. Knows nothing of how a call waits.
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 import time
@@ -22,6 +23,7 @@ from exactbuyer.report._warnings import warn_of_given_up
 from exactbuyer.report.log import follow_environment
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.plan import Plan
+from exactbuyer.report.wording import count
 from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
 from exactbuyer.store import Store
 from exactbuyer.store._file import core_of, opened, store_of
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from exactbuyer.settings import Settings
 
     from .options import CallOptions
+
+logger = logging.getLogger("exactbuyer")
 
 AT_EXIT_S = 3.0
 """How long requests in flight may still take when the interpreter ends."""
@@ -78,19 +82,11 @@ class Session:
         )
 
     def begin(
-        self,
-        kind: type[CallT],
-        name: str,
-        options: CallOptions,
-        watch: Watch,
-        *,
-        asking: int | None = None,
-        chunk_size: int | None = None,
+        self, kind: type[CallT], name: str, options: CallOptions, watch: Watch, *, asking: int | None = None
     ) -> CallT:
         """Begins a call of this kind. Nothing is sent before the call gets rows.
 
         `asking` is how many rows need an answer, if known. With 0, the call needs no key and no store.
-        `chunk_size` is the most lookups of a request, if fewer than usual.
 
         Raises:
             ConfigError: There is no key, or this enricher may not send.
@@ -112,12 +108,18 @@ class Session:
             api_key=key,
             whole=kind.whole,
             window=kind.window,
-            chunk_size=chunk_size,
+            rows=watch.total,
+            # A request is not larger than what may be read before its answers are taken.
+            chunk_size=options.read_ahead,
             max_credits=options.max_credits,
             **options.for_core(),
         )
-        call = kind(run, name, self, watch)
-        call.store_only, call.refresh = options.store_only, options.refresh
+        known = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
+        logger.info("%s: %s", name, known)
+        call = kind(run, name, self, options, watch)
+        # Before anything is sent, so that its receipt counts even if the caller abandons it.
+        self.history.begin(call)
+        self.history.trim()
         return call
 
     def check(self, options: CallOptions) -> None:

@@ -7,56 +7,59 @@ rows never wait for a slow source.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from exactbuyer._traceback import short_traceback
 from exactbuyer.exceptions import ExactBuyerError
+from exactbuyer.report.results import Result
 from exactbuyer.report.wording import count
 
 from .call import SHOWN_BY_CLI, TICK_S
 from .slices import cut
+from .stream_call import ItemT, StreamCall
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from exactbuyer._core import Rows
     from exactbuyer.report.receipt import Receipt
-    from exactbuyer.report.results import Result
-
-    from .stream_call import StreamCall
 
 logger = logging.getLogger("exactbuyer")
 
 
 class ReadRows(Protocol):
-    """Reads rows; `first_row` is the number of the first."""
+    """Reads the rows of a part of the source; `first_row` is the number of the first."""
 
-    def __call__(self, rows: Iterable[object], *, first_row: int) -> Rows:
+    def __call__(self, part: Any, /, *, first_row: int) -> Rows:
         """Reads them."""
         ...
 
 
 class Intake:
-    """Between a source and a run: slices in, and the first trouble kept until its place comes."""
+    """Between a source and a run: parts in, and the first trouble kept until its place comes."""
 
-    def __init__(self, call: StreamCall, read: ReadRows) -> None:
+    def __init__(self, call: StreamCall[Any], read: ReadRows) -> None:
         self.call = call
         self.trouble: Exception | None = None
         self.ended = False
         self._read = read
 
-    def feed(self, rows: Sequence[object]) -> None:
-        """Feeds rows; of rows that cannot be read, those before the first such row."""
+    def feed(self, part: Any) -> None:
+        """Feeds the rows of a part of the source."""
         try:
-            read = self._read(rows, first_row=self.call.fed)
+            rows = self._read(part, first_row=self.call.fed)
         except Exception as trouble:  # noqa: BLE001 - raised in its place, after the rows before it
-            good = next((at for at, row in enumerate(rows) if not self._readable(row)), 0)
-            self.call.feed(self._read(cut(rows, 0, good), first_row=self.call.fed))
+            self._feed_before_trouble(part)
             self.end(trouble)
         else:
-            self.call.feed(read)
+            self.call.feed_part(part, rows)
+
+    def _feed_before_trouble(self, part: Any) -> None:
+        """Feeds the rows of a part before the first that cannot be read."""
+        good = next((at for at, row in enumerate(part) if not self._readable(row)), 0)
+        self.call.feed(self._read(cut(part, 0, good), first_row=self.call.fed))
 
     def end(self, trouble: Exception | None = None) -> None:
         """No more rows come, for this reason if there is one."""
@@ -64,21 +67,21 @@ class Intake:
             self.ended, self.trouble = True, trouble
             self.call.run.finish()
 
-    def pull(self, source: Iterator[Sequence[object]]) -> bool:
-        """Reads a slice and feeds it; whether the source had a whole one at once."""
+    def pull(self, source: Iterator[Any]) -> bool:
+        """Reads a part and feeds it; whether the source had a whole one at once."""
         try:
-            rows = next(source)
+            part = next(source)
         except StopIteration:
             self.end()
             return False
         except Exception as trouble:  # noqa: BLE001 - raised in its place, after the rows before it
             self.end(trouble)
             return False
-        self.feed(rows)
-        return len(rows) == self.call.part_rows
+        self.feed(part)
+        return len(part) == self.call.part_rows
 
     def wants(self) -> bool:
-        """Whether a slice may be read now."""
+        """Whether a part may be read now."""
         return not self.ended and self.call.has_room()
 
     def _readable(self, row: object) -> bool:
@@ -89,12 +92,12 @@ class Intake:
         return True
 
 
-class StreamBase:
-    """What both kinds of stream share."""
+class StreamBase(Generic[ItemT]):
+    """What all streams share."""
 
-    def __init__(self, call: StreamCall, read: ReadRows) -> None:
+    def __init__(self, call: StreamCall[ItemT], intake: Intake) -> None:
         self._call = call
-        self._intake = Intake(call, read)
+        self._intake = intake
         self._closed = False
 
     @property
@@ -138,25 +141,18 @@ class StreamBase:
             self._detach()
 
 
-class Stream(StreamBase, Iterator["Result"]):
-    """The results in input order, as soon as they are known. For one consumer; also a context manager.
+class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
+    """An iterator over the items of a stream, in order. `source` yields the parts that are read."""
 
-    A stream reads ahead of the consumer by a bounded number of rows (`read_ahead`). If it is left
-    early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
-    those that were paid for but not yet yielded.
-    """
-
-    __module__ = "exactbuyer"
-
-    def __init__(self, call: StreamCall, read: ReadRows, source: Iterator[Sequence[object]]) -> None:
-        super().__init__(call, read)
+    def __init__(self, call: StreamCall[ItemT], intake: Intake, source: Iterator[Any]) -> None:
+        super().__init__(call, intake)
         self._source = source
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Result:
-        if self._call.has_row():
+    def __next__(self) -> ItemT:
+        if self._call.has_item():
             return self._call.hand_out()
         if self._closed:
             raise StopIteration
@@ -174,15 +170,15 @@ class Stream(StreamBase, Iterator["Result"]):
         return self._call.hand_out()
 
     def _advance(self) -> bool:
-        """Reads and waits until there is a row, or will be none."""
+        """Reads and waits until there is an item, or will be none."""
         call, intake = self._call, self._intake
         while True:
             while intake.wants() and intake.pull(self._source):
                 pass
-            # While the source is slow, its next row is waited for in `pull`, not here.
+            # While the source is slow, its next part is waited for in `pull`, not here.
             call.step(0.0 if intake.wants() else TICK_S)
             refused = self._refused()
-            if call.has_row() and not refused:
+            if call.has_item() and not refused:
                 return True
             if call.over():
                 return False
@@ -208,7 +204,18 @@ class Stream(StreamBase, Iterator["Result"]):
         self.close()
 
 
-def log_unread_rows(call: StreamCall) -> None:
+class Stream(BlockingStream[Result]):
+    """The results in input order, as soon as they are known. For one consumer; also a context manager.
+
+    A stream reads ahead of the consumer by a bounded number of rows (`read_ahead`). If it is left
+    early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
+    those that were paid for but not yet yielded.
+    """
+
+    __module__ = "exactbuyer"
+
+
+def log_unread_rows(call: StreamCall[Any]) -> None:
     """Logs that rows were left behind, if there are any."""
     left = call.fed - call.handed_out()
     if left > 0:

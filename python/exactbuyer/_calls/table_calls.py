@@ -19,6 +19,7 @@ from exactbuyer.report.wording import count
 from exactbuyer.results import Results
 
 from .call import Call
+from .stream_call import StreamCall
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches, Rows, Run, Table
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from exactbuyer.report.progress import Watch
     from exactbuyer.report.receipt import Receipt
 
-    from .options import OnError
+    from .options import CallOptions, OnError
     from .session import Session
 
 _ENOUGH_ROWS = 10
@@ -41,10 +42,13 @@ class TableCallBase(Call):
     """What both kinds of call share."""
 
     words = TABLE
-
     where = ".table"
     table: Table
     table_request: TableRequest
+
+    def feed(self, rows: Rows) -> None:
+        self.table.expect(len(rows))
+        super().feed(rows)
 
     def collect(self) -> None:
         self.run.gather(self.table)
@@ -80,15 +84,12 @@ class TableCallBase(Call):
     def _current_receipt(self) -> Receipt:
         return replace(super()._current_receipt(), misfits=self.table.misfits())
 
-    def _where_results_are(self) -> str:
-        return f"What is known of every row is in {self._places()}."
-
 
 class TableCall(TableCallBase):
     """A call whose table is there as a whole."""
 
-    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
-        super().__init__(run, name, session, watch)
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
+        super().__init__(run, name, session, options, watch)
         self._blocks: list[Batches] = []
 
     def begin(self, table_input: TableInput | ClusterInput) -> None:
@@ -98,8 +99,7 @@ class TableCall(TableCallBase):
 
     def feed(self, rows: Rows) -> None:
         """Gives the run the next rows, and takes what is ready meanwhile."""
-        self.table.expect(len(rows))
-        self._feed(rows)
+        super().feed(rows)
         self.collect()
         self.tick()
 
@@ -117,15 +117,16 @@ class TableCall(TableCallBase):
         unread = self._table_input.rows - receipt.rows if self.over() else 0
         return replace(receipt, rows=receipt.rows + unread, not_sent=receipt.not_sent + unread)
 
+    def _where_results_are(self) -> str:
+        return f"What is known of every row is in {self._places()}."
 
-class TableStreamCall(TableCallBase):
-    """A call whose table comes and goes batch by batch; what is ready waits here to be handed out."""
 
-    whole = False
+class TableStreamCall(TableCallBase, StreamCall[list[Any]]):
+    """A call whose table comes and goes batch by batch. It hands out blocks, each as a list of batches."""
 
-    def __init__(self, run: Run, name: str, session: Session, watch: Watch) -> None:
-        super().__init__(run, name, session, watch)
-        self.fed = 0
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
+        super().__init__(run, name, session, options, watch)
+        self.part_rows = block_rows(self.settings.window_rows)
         self._handed_out = 0
         self._sources: deque[Any] = deque()
         self._ready: deque[tuple[Batches, Any]] = deque()
@@ -135,34 +136,21 @@ class TableStreamCall(TableCallBase):
         self._reader = reader
         self.table, self.table_request = reader.table, reader.table_request
 
-    @property
-    def part_rows(self) -> int:
-        """Most rows of one block."""
-        return block_rows(self.settings.window_rows)
-
-    def has_room(self) -> bool:
-        """Whether the window has room for another block."""
-        undelivered = self.fed - self._handed_out
-        return not undelivered or undelivered + self.part_rows <= self.settings.window_rows
-
-    def feed(self, rows: Rows, source: Any) -> None:
-        """Gives the run more rows, and keeps what they came from."""
-        self.fed += len(rows)
-        self._sources.append(source)
-        self.table.expect(len(rows))
-        self._feed(rows)
+    def feed_part(self, part: Any, rows: Rows) -> None:
+        """Gives the run more rows, and keeps the part that they came from."""
+        self._sources.append(part)
+        super().feed_part(part, rows)
 
     def collect(self) -> None:
         super().collect()
         # As in `taken`: no block is without its source, whenever a Ctrl-C comes.
         self._ready.extend(zip(taken(self.table), iter(self._sources.popleft, None)))  # noqa: B905
 
-    def has_row(self) -> bool:
-        """Whether :meth:`hand_out` has a block."""
+    def has_item(self) -> bool:
         return bool(self._ready)
 
-    def hand_out(self) -> Any:
-        """The next block, joined with what it came from. Only after :meth:`has_row`."""
+    def hand_out(self) -> list[Any]:
+        """The next block, joined with what it came from."""
         block, source = self._ready[0]
         joined = self._reader.join(source, block)
         handed_out = self._handed_out + len(block)
@@ -171,14 +159,9 @@ class TableStreamCall(TableCallBase):
         return joined
 
     def handed_out(self) -> int:
-        """How many rows the consumer has."""
         return self._handed_out
 
-    def kept_rows(self) -> int:
-        return self.fed - self._handed_out
-
     def waiting(self) -> int:
-        """How many rows wait here to be handed out."""
         return sum(len(block) for block, _ in self._ready)
 
     def rest(self) -> Results:
@@ -192,9 +175,6 @@ class TableStreamCall(TableCallBase):
     def release_remaining(self) -> None:
         first_row = self.fed
         self._handed_out, self._sources, self._ready = first_row, deque(), deque()
-
-    def _where_results_are(self) -> str:
-        return f"The rows that were not handed out yet are in {self._places()}."
 
 
 def taken(table: Table) -> Iterator[Batches]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from .streams import Intake, Stream
+from .streams import BlockingStream, Intake
 
 if TYPE_CHECKING:
     from exactbuyer._frames.readers import TableReader
@@ -13,27 +13,20 @@ if TYPE_CHECKING:
     from .table_calls import TableStreamCall
 
 
-class TableIntake(Intake):
-    """Between a reader and a run: as for rows, but what is read is a block of a table."""
+class _BlockIntake(Intake):
+    """Between a reader and a run."""
 
-    def feed(self, rows: Any) -> None:
-        try:
-            read = self._read(rows, first_row=self.call.fed)
-        except Exception as trouble:  # noqa: BLE001 - raised in its place, after the rows before it
-            self.end(trouble)
-        else:
-            cast("Any", self.call).feed(read, rows)
+    def _feed_before_trouble(self, part: Any) -> None:
+        """Feeds nothing: a block is read as a whole, or not at all."""
 
 
-class TableStream(Stream):
-    """Blocks of a table in the order of its rows, as they become known."""
+class TableStream(BlockingStream[list[Any]]):
+    """Blocks of a table in the order of its rows, as they become known: each as a list of batches."""
 
     def __init__(self, call: TableStreamCall, reader: TableReader) -> None:
-        source = reader.parts(call.part_rows)
-        super().__init__(cast("Any", call), reader.read, source)
-        self._intake = TableIntake(cast("Any", call), reader.read)
+        super().__init__(call, _BlockIntake(call, reader.read), reader.parts(call.part_rows))
 
-    def parts(self) -> Iterator[Any]:
-        """The batches of each block: a block of very large contacts has several."""
+    def batches(self) -> Iterator[Any]:
+        """The batches of all blocks."""
         for block in self:
-            yield from cast("Any", block)
+            yield from block

@@ -14,23 +14,18 @@ import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from exactbuyer.exceptions import ConfigError
 
 from .log import announce, write_line
 from .wording import as_given, clock, count
 
-if TYPE_CHECKING:
-    from exactbuyer.settings import Settings
-
 logger = logging.getLogger("exactbuyer")
 
 SHOW_AFTER_S = 1.0
 DRAW_EVERY_S = 0.1
 LINE_EVERY_S = 30.0
-
-_MINUTE_S = 60
 
 
 LimitedBy: TypeAlias = Literal[
@@ -166,17 +161,13 @@ class Watch:
 
     def __init__(self, option: object, total: int | None) -> None:
         self._display = _display(option)
-        self._total = total
-        self._chunk_size = self._requests_per_minute = 0
+        self.total = total
+        """Rows of the whole run; `None` if that is not known."""
         self._began = time.monotonic()
         # A display that the caller asks for is shown at once, so even the shortest run shows its end.
         self._has_shown = option is True or callable(option)
         patience_s = max(SHOW_AFTER_S, getattr(self._display, "every_s", 0))
         self._due = self._began + (0.0 if self._has_shown else patience_s)
-
-    def paced_by(self, settings: Settings) -> None:
-        """Sets how fast the run can be at best. Call it before the first `tick`."""
-        self._chunk_size, self._requests_per_minute = settings.chunk_size, settings.requests_per_minute
 
     def tick(self, counts: Callable[[], Mapping[str, Any]], *, last: bool = False) -> None:
         """Shows the progress of the run, if it is time.
@@ -220,30 +211,12 @@ class Watch:
                 display.close()
 
     def _progress(self, counts: Mapping[str, Any], now: float, *, last: bool) -> Progress:
-        elapsed_s = now - self._began
-        known: dict[str, Any] = {**counts, "rows": self._total, "elapsed_s": elapsed_s}
+        known = {**counts, "rows": self.total, "elapsed_s": now - self._began}
         if last:
-            rows = counts["rows"] if self._total is None else self._total
+            rows = counts["rows"] if self.total is None else self.total
             open_rows = rows - (counts["done"] - counts["open_rows"])
             known |= {"rows": rows, "done": rows, "open_rows": open_rows, "left_s": None}
-            return Progress(**known)
-        done, left_s = known.get("done", 0), known.get("left_s")
-        unread = 0 if self._total is None else self._total - counts.get("rows", self._total)
-        if unread > 0 and done > 0:
-            # For a stream, the core knows only the rows that were read. The estimate assumes that the
-            # others come as fast as those did, and no faster than their requests may be sent.
-            as_before_s = elapsed_s * (unread + counts["rows"] - done) / done
-            known["left_s"] = max(left_s or 0.0, as_before_s, self._paced_s(counts, unread))
         return Progress(**known)
-
-    def _paced_s(self, counts: Mapping[str, Any], unread: int) -> float:
-        """The minimum time for the requests that are left, if they are more than may be sent at once."""
-        if not self._requests_per_minute:
-            return 0.0
-        requests_left = counts.get("requests_left", 0) + -(-unread // self._chunk_size)
-        if counts.get("requests_last_minute", 0) + requests_left <= self._requests_per_minute:
-            return 0.0
-        return float(requests_left * _MINUTE_S / self._requests_per_minute)
 
 
 class _Function(Display):

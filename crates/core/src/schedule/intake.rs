@@ -21,6 +21,10 @@ pub(super) struct Intake {
     ///
     /// From [`RunOptions::read_ahead`].
     ahead: usize,
+    /// How many rows will be fed, if known.
+    ///
+    /// From [`RunOptions::rows`].
+    total: Option<u64>,
     /// In the parts in which they were fed; none of them is copied.
     pub(super) fed: VecDeque<std::vec::IntoIter<Row>>,
     /// No more rows come, or the run waits for none.
@@ -33,7 +37,8 @@ impl Intake {
     /// Nothing was fed yet.
     pub(super) fn new(options: &RunOptions) -> Self {
         let (whole, ahead) = (options.whole, options.read_ahead.max(1));
-        Self { whole, ahead, fed: VecDeque::new(), over: false, finished: false }
+        let total = options.rows;
+        Self { whole, ahead, total, fed: VecDeque::new(), over: false, finished: false }
     }
 
     /// No more rows come.
@@ -64,6 +69,11 @@ impl Intake {
         if most > 0 {
             self.fed.pop_front();
         }
+    }
+
+    /// Rows that are still to be fed, as far as is known, after so many.
+    pub(super) fn to_come(&self, fed: u64) -> u64 {
+        self.total.filter(|_| !self.over).map_or(0, |total| total.saturating_sub(fed))
     }
 
     /// Rows not yet admitted.

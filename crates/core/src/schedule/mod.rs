@@ -93,6 +93,8 @@ pub struct RunOptions {
     /// does not answer with (one that was not stored, a doubt, a rejection), it remembers lookups for 100,000 rows
     /// again.
     pub window: Option<u64>,
+    /// How many rows will be fed, if that is known: only for the progress.
+    pub rows: Option<u64>,
     /// The most lookups of a request, if fewer than the engine's.
     pub chunk_size: Option<usize>,
     /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
@@ -108,6 +110,7 @@ impl Default for RunOptions {
             store_only: false,
             whole: false,
             window: None,
+            rows: None,
             chunk_size: None,
             read_ahead: READ_AHEAD,
         }

@@ -90,6 +90,13 @@ struct Sends {
     rates: Vec<u32>,
 }
 
+impl Sends {
+    /// The lowest rate of all users.
+    fn rate(&self) -> Option<u32> {
+        self.rates.iter().copied().min()
+    }
+}
+
 impl Limiter {
     fn lock(&self) -> MutexGuard<'_, Sends> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -128,8 +135,14 @@ impl Share {
     /// A slot counts for a little more than 60 seconds from `now`, unless it is given back because nothing was sent.
     pub fn take(&self, now: Instant) -> Result<(), Instant> {
         let mut sends = self.limiter.lock();
-        let rate = sends.rates.iter().copied().min().unwrap_or(self.rate);
+        let rate = sends.rate().unwrap_or(self.rate);
         sends.pace.take(now, rate)
+    }
+
+    /// The earliest moment at which so many more requests can have been sent.
+    pub(super) fn earliest(&self, now: Instant, requests: u64) -> Instant {
+        let sends = self.limiter.lock();
+        sends.pace.earliest(now, requests, sends.rate().unwrap_or(self.rate))
     }
 
     /// Gives back a slot that was not used.

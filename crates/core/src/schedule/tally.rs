@@ -4,14 +4,13 @@
 //! during a run there may be credits for rows that no outcome shows yet, but never the reverse.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::message;
 use crate::message::{Advice, Message, Setting};
 use crate::outcome::Seen;
 use crate::results::{Receipt, RowOutcome, Source, Status};
-use crate::service::limits::WINDOW;
 
 use super::Scheduler;
 use super::counts::Counts;
@@ -316,9 +315,10 @@ impl Scheduler {
         self.tally.receipt.rows = self.table.rows() + self.counts.more_admitted();
         let (recent, paused_until) = self.limits.rate.look(now);
         let receipt = &self.tally.receipt;
-        let requests_left = self.lookups_left().div_ceil(self.retries.chunk_size as u64);
+        let rows = self.table.rows() + self.intake.rows() + self.counts.more_fed();
+        let requests_left = self.lookups_left(rows).div_ceil(self.retries.chunk_size as u64);
         let progress = Progress {
-            rows: self.table.rows() + self.intake.rows() + self.counts.more_fed(),
+            rows,
             done: receipt.by_status.iter().sum(),
             open_rows: receipt.count(Status::Unknown) + receipt.count(Status::NotSent) - receipt.barred,
             credits: receipt.credits,
@@ -327,32 +327,36 @@ impl Scheduler {
             requests_last_minute: recent,
             requests_left,
             limited_by: if paused_until.is_some() { LimitedBy::Pause } else { self.limited_by },
-            left_s: self.left_s(requests_left, paused_until.map_or(Duration::ZERO, |until| until - now)),
+            left_s: self.left_s(requests_left, paused_until.max(self.pauses.not_before), now),
         };
         (std::mem::take(&mut self.out), &self.tally.receipt, progress)
     }
 
-    /// Lookups to be sent: those that wait, and for rows not yet admitted an estimate from the rows before.
+    /// Lookups to be sent: those that wait, and for the other rows an estimate from the rows before. `fed` is how many
+    /// of the caller's rows were fed.
     ///
     /// Lookups that a miss adds later are not known here.
-    fn lookups_left(&self) -> u64 {
+    fn lookups_left(&self, fed: u64) -> u64 {
         let retries = self.retries.iter().map(|chunk| chunk.ids.len()).sum::<usize>();
         let waiting = (self.table.queued() + retries) as u64;
-        let (rows, fed) = (self.table.rows(), self.intake.rows());
+        let rows = self.table.rows();
         let asked = (self.tally.receipt.sent + waiting).min(rows);
-        waiting + (fed * asked).checked_div(rows).unwrap_or(fed)
+        // A row of the run may stand for several of the caller's.
+        let estimate = |more: u64, rows: u64| more.saturating_mul(asked).checked_div(rows).unwrap_or(more);
+        let to_come = estimate(self.intake.to_come(fed), self.tally.receipt.rows);
+        waiting + estimate(self.intake.rows(), rows) + to_come
     }
 
-    /// The rest of the pause, and then as fast as up to now, and never faster than the limiter allows.
+    /// The time until the end of the pause, and then as fast as up to now; but never faster than the limiter allows.
     ///
     /// `None` before the first request has landed.
     #[allow(clippy::cast_precision_loss)] // counts of requests
-    fn left_s(&self, requests_left: u64, pause: Duration) -> Option<f64> {
+    fn left_s(&self, requests_left: u64, paused_until: Option<Instant>, now: Instant) -> Option<f64> {
         let (requests, elapsed) = (self.tally.receipt.requests, self.tally.receipt.elapsed);
         let left = (requests_left + self.flights.len() as u64) as f64;
-        let fastest = left * WINDOW.as_secs_f64() / f64::from(self.config.requests_per_minute);
-        let beyond_burst = requests_left > u64::from(self.config.requests_per_minute);
         let as_before = (requests > 0).then(|| left * elapsed.as_secs_f64() / requests as f64)?;
-        Some(pause.as_secs_f64() + if beyond_burst { as_before.max(fastest) } else { as_before })
+        let seconds_until = |end: Instant| end.saturating_duration_since(now).as_secs_f64();
+        let fastest = seconds_until(self.limits.rate.earliest(now, requests_left));
+        Some((paused_until.map_or(0.0, seconds_until) + as_before).max(fastest))
     }
 }

@@ -128,12 +128,13 @@ impl Engine {
     }
 
     /// Begins a run. Nothing is sent before rows are fed. `whole`: all rows are known before the first is sent.
-    /// `window` and `chunk_size` are those of [`RunOptions`]. `max_credits` limits this run; the enricher's own limit applies as well.
+    /// `window`, `rows` and `chunk_size` are those of [`RunOptions`]. `max_credits` limits this run; the enricher's own
+    /// limit applies as well.
     ///
     /// # Errors
     /// `ConfigError` for an unusable or a different key, and for a forked copy that would share a limit;
     /// `StoreError` if the store cannot be opened; `TransportError` if no thread can be started.
-    #[pyo3(signature = (*, api_key, whole=false, window=None, chunk_size=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
+    #[pyo3(signature = (*, api_key, whole=false, window=None, rows=None, chunk_size=None, required_fields=None, max_credits=None, refresh=false, store_only=false))]
     #[allow(clippy::too_many_arguments)] // One for each option.
     fn start(
         &self,
@@ -141,6 +142,7 @@ impl Engine {
         api_key: Option<&Bound<'_, PyAny>>,
         whole: bool,
         window: Option<u64>,
+        rows: Option<u64>,
         chunk_size: Option<usize>,
         required_fields: Option<&Bound<'_, PyAny>>,
         max_credits: Option<u64>,
@@ -155,6 +157,7 @@ impl Engine {
             store_only,
             whole,
             window,
+            rows,
             chunk_size,
             ..RunOptions::default()
         };
