@@ -47,8 +47,9 @@ class PlanCalls:
         It uses no network and no key, and costs nothing.
 
         With `by`, `rows` is a table as for `enrich_table`, but not a reader; `columns` and `prefix` are only
-        checked, and `region` needs `by`. For a frame of a cluster, it runs one job there. Such rows have no
-        numbers: `row` is -1 in `problems` and `suspects`, and there is one problem for each reason.
+        checked. `columns`, `split` and `region` need `by`. For a frame of a cluster, it runs one job there.
+        Such rows have no numbers: `row` is -1 in `problems` and `suspects`, and there is one problem for each
+        reason.
 
         Returns:
             The numbers of rows, lookups, requests and credits. It prints as a table.
@@ -70,8 +71,10 @@ class PlanCalls:
                 field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
             )
             if by is None:
-                if region is not None:
-                    raise wrong("region", "names a column of a table: pass ", Term("by"), ", too")
+                # With a value, each of these is about a table.
+                of_tables = {"columns": columns, "split": split, "region": region}
+                for name in (name for name, value in of_tables.items() if value is not None):
+                    raise wrong(name, "is only for tables: pass ", Term("by"), ", too")
                 return self._session.plan(self._session.read(rows, options), options)
             table_request = TableRequest.checked(
                 by, columns, prefix, split, options.field_type, region=region

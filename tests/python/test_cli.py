@@ -15,7 +15,7 @@ import pytest
 from cli_runs import COMMAND, against, environment, last_line, people, run
 from keys import KEY
 
-import exactbuyer.cli._plan
+import exactbuyer
 from exactbuyer import sandbox
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
@@ -131,28 +131,6 @@ def test_a_plan_spends_nothing_and_needs_no_key(csv: Path, tmp_path: Path) -> No
     done = run("enrich", csv, "--by", "mail", "--dry-run", "-o", output, key=None)
     assert (done.returncode, output.exists()) == (0, False)
     assert "at most 1" in done.stdout.decode()
-
-
-def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "long.csv"
-    file.write_text(people(70) + people(70)[8:] + ",\nx,y\n")
-    told = []
-    for window in (1_000, 50):
-        monkeypatch.setattr(exactbuyer.cli._plan, "WINDOW_ROWS", window)
-        assert main(["plan", str(file), "--by", "mail", "--json", "--chunk-size", "50"]) == 0
-        told.append(json.loads(capsys.readouterr().out))
-    whole, parts = told
-    assert (whole["to_send"], whole["duplicates"], whole["requests"]) == ([70, 70], 70, [2, 2])
-    assert (parts["to_send"], parts["duplicates"], parts["requests"]) == ([140, 140], 0, [3, 3])
-    assert whole["problems"] == parts["problems"]
-    assert [problem[0] for problem in whole["problems"]] == [142], "counted from 1"
-    assert {name: whole[name] for name in ("rows", "missing", "invalid")} == {
-        "rows": 142,
-        "missing": 1,
-        "invalid": 1,
-    }
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,10 @@ def test_a_region_that_is_no_column_of_countries_is_refused(region: Any, message
             made_nowhere().plan(FRAME.to_pandas().assign(number=True), by="phone", region="number")
 
 
-def test_a_region_needs_a_table() -> None:
-    with pytest.raises(ConfigError, match="region names a column of a table"):
-        made_nowhere().plan([CALL], region="country")
+@pytest.mark.parametrize("argument", [{"region": "country"}, {"split": ";"}, {"columns": ["first_name"]}])
+def test_what_is_only_for_tables_needs_a_table(argument: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=f"{next(iter(argument))} is only for tables: pass by, too"):
+        made_nowhere().plan([CALL], **argument)
 
 
 def test_the_column_of_regions_is_matched_as_it_looks_and_does_not_decide_the_dtype(

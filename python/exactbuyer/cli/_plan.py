@@ -73,8 +73,6 @@ def _table(window: list[Any]) -> Any:
 def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
     settings = enricher.settings
     to_send = _added(one.to_send, next_one.to_send)
-    # Requests run on from one window into the next: only what does not fill one is one more.
-    requests = one.requests if not next_one.rows else _requests(to_send, settings.chunk_size)
     most = one.max_credits + next_one.max_credits
     likely = [plan.expected_credits for plan in (one, next_one) if plan.rows]
     problems = [problem._replace(row=problem.row + one.rows) for problem in next_one.problems[:_KEPT]]
@@ -83,10 +81,10 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         next_one,
         **{name: getattr(one, name) + getattr(next_one, name) for name in _COUNTS},
         to_send=to_send,
-        requests=requests,
+        requests=_requests(one, next_one, settings.chunk_size),
         max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
         expected_credits=_likely(likely),
-        min_duration_s=min_duration_s(requests[0], settings.requests_per_minute),
+        min_duration_s=min_duration_s(_full(to_send[0], settings.chunk_size), settings.requests_per_minute),
         problems=(*one.problems, *problems)[:_KEPT],
         suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),
     )
@@ -100,9 +98,19 @@ def _added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return one[0] + other[0], one[1] + other[1]
 
 
-def _requests(to_send: tuple[int, int], chunk_size: int) -> tuple[int, int]:
-    low, high = to_send
-    return -(-low // chunk_size), -(-high // chunk_size)
+def _requests(one: Plan, other: Plan, chunk_size: int) -> tuple[int, int]:
+    """Requests run on from one window into the next, so that only the last one may not be full.
+
+    The lookups of an alternative may come too late for that. Then they are in requests of their own, as many
+    as in the window with the most.
+    """
+    low, high = _added(one.to_send, other.to_send)
+    more = max(plan.requests[1] - _full(plan.to_send[1], chunk_size) for plan in (one, other))
+    return _full(low, chunk_size), _full(high, chunk_size) + more
+
+
+def _full(lookups: int, chunk_size: int) -> int:
+    return -(-lookups // chunk_size)
 
 
 def _likely(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:

@@ -1,0 +1,58 @@
+"""The command `exactbuyer plan`: what a file would look up and could cost."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from cli_runs import people
+
+import exactbuyer.cli._plan
+from exactbuyer import BulkEnricher
+from exactbuyer.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_plan_of_a_long_file_is_the_sum_of_its_windows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text(people(70) + people(70)[8:] + ",\nx,y\n")
+    told = []
+    for window in (1_000, 50):
+        monkeypatch.setattr(exactbuyer.cli._plan, "WINDOW_ROWS", window)
+        assert main(["plan", str(file), "--by", "mail", "--json", "--chunk-size", "50"]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    whole, parts = told
+    assert (whole["to_send"], whole["duplicates"], whole["requests"]) == ([70, 70], 70, [2, 2])
+    assert (parts["to_send"], parts["duplicates"], parts["requests"]) == ([140, 140], 0, [3, 3])
+    assert whole["problems"] == parts["problems"]
+    assert [problem[0] for problem in whole["problems"]] == [142], "counted from 1"
+    assert {name: whole[name] for name in ("rows", "missing", "invalid")} == {
+        "rows": 142,
+        "missing": 1,
+        "invalid": 1,
+    }
+
+
+def test_a_plan_of_a_file_with_alternatives_counts_the_requests_that_they_may_need(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people.csv"
+    rows = [f"a{number}@acme.example,b{number}@acme.example" for number in range(70)]
+    file.write_text("\n".join(["work,home", *rows]) + "\n")
+    planned = []
+    for window in (1_000, 50):
+        monkeypatch.setattr(exactbuyer.cli._plan, "WINDOW_ROWS", window)
+        command = ["plan", str(file), "--by", "work", "--by", "home", "--json", "--chunk-size", "50"]
+        assert main(command) == 0
+        planned.append(json.loads(capsys.readouterr().out))
+    plan = BulkEnricher(chunk_size=50).plan(pd.read_csv(file), by=["work", "home"])
+    for each in planned:
+        assert (each["to_send"], each["requests"]) == ([70, 140], list(plan.requests))
+    # 140 lookups fill three requests; the alternatives may need one of their own.
+    assert plan.requests == (2, 4)
