@@ -19,8 +19,11 @@ pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
     text.match_indices('@').any(|(at, sign)| {
         let (before, after) =
             (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());
-        let host = host(after.trim_start_matches(' '));
-        host.is_some_and(|host| is_at(before.trim_end_matches(' '), host, sought))
+        let after = after.trim_start_matches(' ');
+        host(after).is_some_and(|host| {
+            let end = after.get(host.len()..).and_then(|rest| rest.chars().next());
+            is_at(before.trim_end_matches(' '), host, end, sought)
+        })
     })
 }
 
@@ -32,8 +35,8 @@ fn host(after: &str) -> Option<&str> {
 }
 
 /// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
-/// where it could begin is tried.
-fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
+/// where it could begin is tried. `end` is the character after the host.
+fn is_at(before: &str, host: &str, end: Option<char>, sought: &impl Sought) -> bool {
     let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
     let is_name = |(_, c): &(usize, char)| !c.is_whitespace() && *c != '@';
     let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(is_name);
@@ -43,12 +46,23 @@ fn is_at(before: &str, host: &str, sought: &impl Sought) -> bool {
         before.get(begin..)
     };
     begins.any(|(begin, _)| {
-        let last = before.get(..begin).and_then(|text| text.chars().next_back());
-        let local = before.get(begin..).unwrap_or_default();
-        // Some people write italics as `_ana@x.example_`.
-        let is_cut = last.is_some_and(|c| is_part(c) || is_dot(c)) && last != Some('_');
-        !is_cut && is_one(local)
+        let (text, local) = before.split_at_checked(begin).unwrap_or(("", before));
+        !is_within_address(text, end) && is_one(local)
     }) || is_quoted().is_some_and(is_one)
+}
+
+/// Whether an address that begins after this text, and after whose host `end` stands, is a part of a longer one.
+fn is_within_address(text: &str, end: Option<char>) -> bool {
+    let mut before = text.chars().rev();
+    let Some(last) = before.next() else { return false };
+    let follows_word = before.next().is_some_and(char::is_alphanumeric);
+    match last {
+        // Some people write italics as `_ana@x.example_`. `_ana@x.example` and `j_ana@x.example` are other addresses.
+        '_' => follows_word || end != Some('_'),
+        // A quote, but not in `o'neil@x.example`.
+        '\'' => follows_word,
+        _ => is_part(last) || is_dot(last),
+    }
 }
 
 /// Characters with which an address continues.

@@ -92,6 +92,9 @@ impl Sought for PurgedPeople {
 
 #[cfg(test)]
 mod tests {
+    use exactbuyer_core::identifier::{Rules, identify};
+    use proptest::prelude::*;
+
     use super::super::by_target::TargetMatcher;
     use super::*;
 
@@ -122,7 +125,9 @@ mod tests {
                 r#""Ana <ana@x.example>; bob@y.example/eve@z.example""#,
                 r#""bob@y.example,ana@x.example""#,
                 r#""bob@y.example/ana@x.example""#,
-                r#""_ana@x.example_ *ana@x.example*""#,
+                r#""_ana@x.example_""#,
+                r#""__ana@x.example__, *ana@x.example*""#,
+                r#""'ana@x.example' or 'Ana'""#,
                 r#""{\"mail\":\"ana\\u0040x.example\"}""#,
                 r#"{"contacts":[{"value":"ana@x.example"#,
                 r#"<a href="mailto:ana@x.example">"#,
@@ -157,6 +162,7 @@ mod tests {
                 r#""https://x.example/out?to=https://linkedin.com/in/ana""#,
                 r#""(linkedin.com/in/ana's page)""#,
                 r#""linkedin.com/in/ana\u2014CEO""#,
+                r#""(_linkedin.com/in/ana_)""#,
             ],
         ),
         (
@@ -183,6 +189,8 @@ mod tests {
                 "12015550123",
                 "1.2015550123E10",
                 r#""tel. 001 201 555 01 23, or ask""#,
+                r#""011 1 201 555 0123""#,
+                r#""001112015550123""#,
                 r#""tel:+1-201-555-0123;ext=12""#,
                 r#""+1 201 555 0123 x12""#,
                 r#""201-555-0123 ext. 4""#,
@@ -236,9 +244,45 @@ mod tests {
         r#""linkedin.com/in/jos%C3%A9""#,
         r#""linkedin.com/in""#,
         r#""joana.tumblr.com""#,
+        r#""_ana@x.example""#,
+        r#""mary_ana@x.example""#,
+        r#""see mary_ana@x.example_""#,
+        r#""d'ana@x.example""#,
+        r#""a'o'brien@x.example""#,
+        r#""linkedin.com/in/ana_""#,
+        r#""see linkedin.com/in/ana_.""#,
+        r#""https://linkedin.com/in/_ana_""#,
+        r#""+912015550123, or +49 1201 5550123""#,
+        r#""+00112015550123""#,
         r#"["2015550124", "2026-11-24", "93 62"]"#,
         r#"{"country_code":"1","number":"2015550124","x":["201","555","012"]}"#,
     ];
+
+    proptest! {
+        /// Every value is one identifier, so nobody with another identifier is mentioned.
+        #[test]
+        fn an_identifier_is_not_found_in_another(
+            one in r"([ab]['_.+-]?){1,3}@x\.example|instagram\.com/([ab][_.]?){1,3}|\+(1|91|49|861)[ab]",
+            other in r"([ab]['_.+-]?){1,3}@x\.example|instagram\.com/([ab][_.]?){1,3}|\+(1|91|49|861)[ab]",
+        ) {
+            let read = |text: &str| {
+                // Of numbers, only the country codes differ.
+                let text = if text.starts_with('+') {
+                    text.replace('a', "2015550123").replace('b', "2125550199")
+                } else {
+                    text.to_owned()
+                };
+                identify(&text, None, &Rules::default()).ok()
+            };
+            if let (Some(one), Some(other)) = (read(&one), read(&other)) {
+                let json = format!("{{\"x\":\"{}\"}}", other.canonical());
+                let sought = TargetMatcher::person(&one);
+                prop_assert_eq!(sought.is_mentioned_in(json.as_bytes()), one == other, "{:?} {:?}", one, other);
+                let purged = purged_people(&[(one.field_type(), one.canonical())]);
+                prop_assert_eq!(purged.is_mentioned_in(json.as_bytes()), one == other, "{:?} {:?}", one, other);
+            }
+        }
+    }
 
     fn known((field_type, canonical): (FieldType, &str)) -> Identifier {
         Identifier::from_canonical(field_type, canonical)

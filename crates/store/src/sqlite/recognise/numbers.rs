@@ -7,7 +7,7 @@
 //! | written | how it is found |
 //! |---|---|
 //! | `+1 201-555-0123` | the groups after `+`, joined |
-//! | `001 201 5550123` | without the digits that are dialled before the country code |
+//! | `00 1 201 5550123` | without the digits that are dialled before the country code; not after a `+` |
 //! | `+49 (0)171 2345678` | without the zero that is dialled only within the country |
 //! | `(201) 555-0123` | as a national number, and by the rules of the countries that the contact names |
 //! | `201-555-0123 x 7`, two numbers in a row | any sequence of neighbouring groups |
@@ -17,8 +17,18 @@ use exactbuyer_core::identifier::{FieldType, Region, Rules, identify};
 use super::walk::Split;
 use super::{FEWEST_DIGITS, MOST_DIGITS, Sought};
 
-/// The most digits that are dialled before the country code: `00`, `011`, `0011`.
+/// The most digits that are dialled before the country code.
 const MOST_DIALLED_BEFORE: usize = 4;
+
+/// Whether some country dials these digits before the country code of another: `00`, `011`, `810`, `0011`.
+fn is_dialled_before(digits: &str) -> bool {
+    match digits.len() {
+        2 => digits == "00",
+        3 => digits.starts_with("00") || digits.starts_with("01") || digits == "810",
+        MOST_DIALLED_BEFORE => digits.starts_with("00"),
+        _ => false,
+    }
+}
 
 const MOST_GROUPS: usize = 8;
 
@@ -80,7 +90,8 @@ impl Run {
                     return false;
                 }
                 window.push(group.as_str());
-                if is_number(&window, !alone && !is_date(&window), regions, sought) {
+                let has_plus = self.plus && begin == 0;
+                if is_number(&window, has_plus, !alone && !is_date(&window), regions, sought) {
                     return true;
                 }
             }
@@ -89,9 +100,15 @@ impl Run {
     }
 }
 
-/// Whether these groups are one of the numbers sought: with the country code and any digits that are dialled
-/// before it, or, if `national`, without the country code.
-fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl Sought) -> bool {
+/// Whether these groups are one of the numbers sought: with the country code and, unless a `+` stands before it, what
+/// is dialled before the code; or, if `national`, without the country code.
+fn is_number(
+    groups: &[&str],
+    has_plus: bool,
+    national: bool,
+    regions: &[Region],
+    sought: &impl Sought,
+) -> bool {
     let digits = groups.concat();
     let fits = (FEWEST_DIGITS..=MOST_DIGITS + MOST_DIALLED_BEFORE).contains(&digits.len());
     if !fits || !sought.may_end_with(last_digits(&digits, FEWEST_DIGITS / 2 + 1)) {
@@ -100,8 +117,12 @@ fn is_number(groups: &[&str], national: bool, regions: &[Region], sought: &impl 
     let has = |digits: &str| {
         (FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && sought.has(FieldType::Phone, &["+", digits])
     };
-    let dialled = groups.first().map_or(0, |first| first.len().min(MOST_DIALLED_BEFORE + 1));
-    if (0..dialled).any(|begin| digits.get(begin..).is_some_and(has)) {
+    let is_abroad = || {
+        (2..=MOST_DIALLED_BEFORE)
+            .filter_map(|end| digits.split_at_checked(end))
+            .any(|(before, number)| is_dialled_before(before) && has(number))
+    };
+    if has(&digits) || !has_plus && is_abroad() {
         return true;
     }
     // `+49 (0)171 2345678`: the zero is dialled only within the country. In Italy it is part of the number.
@@ -133,7 +154,7 @@ pub(super) fn any_split(split: &Split, sought: &impl Sought) -> bool {
     let pieces: Vec<&str> = split.pieces.iter().map(String::as_str).collect();
     let is_one = |pieces: &[&str]| {
         // A number without a country code has at most three pieces: area code, exchange, line.
-        is_number(pieces, split.is_phone && pieces.len() < MOST_PIECES, &[], sought)
+        is_number(pieces, false, split.is_phone && pieces.len() < MOST_PIECES, &[], sought)
     };
     if pieces.len() > if split.is_phone { MOST_OF_A_PHONE } else { MOST_IN_ANY_ORDER } {
         return (2..=MOST_PIECES).flat_map(|length| pieces.windows(length)).any(is_one);

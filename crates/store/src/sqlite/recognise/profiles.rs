@@ -7,6 +7,9 @@ use super::Sought;
 /// The most characters of an address that are read. Later characters are usually only tracking parameters.
 const LONGEST: usize = 2_048;
 
+/// Characters before and after an address that do not belong to it.
+const PUNCTUATION: [char; 12] = ['.', '!', '?', ':', '\'', ',', ';', '(', ')', '[', ']', '*'];
+
 /// The most earlier ends of an address that are tried in one word.
 const MOST_ENDS: usize = 12;
 
@@ -31,7 +34,7 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
                 '"' | '<' | '>' | '`' | '{' | '}' | '|' | '^' | '\u{201c}' | '\u{201d}' | '\u{ab}' | '\u{bb}'
             )
     };
-    text.split(apart).filter(|word| word.contains('.')).flat_map(|word| {
+    text.split(apart).filter(|word| word.contains('.')).map(without_italics).flat_map(|word| {
         let begins = begins(word);
         (0..begins.len()).flat_map(move |number| {
             let begin = begins.get(number).copied().unwrap_or(word.len());
@@ -40,6 +43,14 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
             ends(word.get(begin..end).unwrap_or_default())
         })
     })
+}
+
+/// The word without the marks of italics: some people write `_linkedin.com/in/ana_`. A name that ends with `_` is
+/// another name.
+fn without_italics(word: &str) -> &str {
+    let end = word.trim_end_matches(PUNCTUATION).len();
+    let inner = word.get(..end).and_then(|word| word.trim_start_matches(PUNCTUATION).strip_prefix('_'));
+    inner.and_then(|inner| inner.strip_suffix('_')).map_or(word, |inner| inner.trim_matches('_'))
 }
 
 /// Where an address may begin, in order: at the start of the word, or after a character that does not continue an
@@ -78,7 +89,7 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
     // A profile has a path, or a name before the network's domain.
     let is_profile = text.contains(['/', '\\']) || text.matches('.').count() > 1;
     let text = if is_profile { text } else { "" };
-    let whole = text.trim_end_matches(['.', '!', '?', ':', '\'', ',', ';', ')', ']', '*', '_']);
+    let whole = text.trim_end_matches(PUNCTUATION);
     // At any other character, the address may end or go on.
     let goes_on = |c: char| {
         c.is_alphanumeric()
