@@ -1,7 +1,7 @@
 """The blocking calls `enrich`, `stream` and `recover`, and `last_results`, the results of the last call.
 
-They do not use asyncio, so they work inside any loop. Owns how such a call waits. What a call is, and how it
-ends, is in `_calls/call.py`.
+They do not use asyncio, so they work inside any loop. Each reads its arguments and begins a call. What a call
+is, and how it runs and ends, is in `_calls`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ._calls.call import ListCall
+from ._calls.call import Call, ListCall
 from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
 from ._calls.streams import Intake, Stream
-from ._calls.whole_calls import run_to_end
+from ._calls.waiting import run_to_end
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
 from .results import Results
@@ -243,9 +243,13 @@ class BlockingCalls:
             >>> BulkEnricher().recover()
             <Results: 0 rows>
         """
-        call = self._session.take_oldest()
-        if call is None:
-            return Results()
+        while (call := self._session.take_oldest()) is not None:
+            # A stream may have been left with every row handed out.
+            if results := self._recovered(call):
+                return results
+        return Results()
+
+    def _recovered(self, call: Call) -> Results:
         try:
             call.until_over()
             return call.settle()

@@ -1,6 +1,6 @@
 """The awaitable calls `enrich_async`, `stream_async`, `recover_async` and `aclose`.
 
-Owns how such a call waits. What a call is, and how it ends, is in `_calls/call.py`.
+Each reads its arguments and begins a call. What a call is, and how it runs and ends, is in `_calls`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
-from ._calls.call import ListCall
+from ._calls.call import Call, ListCall
 from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
 from ._calls.streams import Intake
-from ._calls.waiting import Waiter, raise_if_cancelled
-from ._calls.whole_calls import run_to_end_async
+from ._calls.waiting import Waiter, raise_if_cancelled, run_to_end_async
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
 from .results import Results
@@ -141,9 +140,13 @@ class AwaitableCalls:
             >>> asyncio.run(BulkEnricher().recover_async())
             <Results: 0 rows>
         """
-        call = self._session.take_oldest()
-        if call is None:
-            return Results()
+        while (call := self._session.take_oldest()) is not None:
+            # A stream may have been left with every row handed out.
+            if results := await self._recovered_async(call):
+                return results
+        return Results()
+
+    async def _recovered_async(self, call: Call) -> Results:
         waiter = Waiter(call)
         try:
             # A waiter that was cancelled a moment ago lets go when the loop has turned.

@@ -1,6 +1,6 @@
 """The calls for tables: the blocking `enrich_table` and the awaitable `enrich_table_async`.
 
-Owns how such a call waits. What a call is, and how it ends, is in `_calls/table_calls.py`.
+Each reads its arguments and begins a call. What a call is, and how it runs and ends, is in `_calls`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Hashable, Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from ._calls.cluster_call import call_of_frame
+from ._calls.cluster_call import ClusterCall, call_of_frame
 from ._calls.options import CallOptions
 from ._calls.table_calls import TableCall, TableStreamCall
 from ._calls.table_stream import TableStream
-from ._calls.whole_calls import run_to_end, run_to_end_async
+from ._calls.waiting import run_to_end, run_to_end_async
 from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
 from ._frames.cluster.planner import ClusterInput
 from ._frames.detect import is_reader
@@ -155,20 +155,20 @@ class TableCalls:
                 frame.prepare()
                 kind = call_of_frame(has_store=settings.store is not None)
                 watch = Watch(progress, frame.rows)
-                call: TableCall = self._session.begin(kind, "enrich_table", options, watch)
-                call.begin(frame)
+                call: TableCall | ClusterCall
+                call = self._session.begin(kind, "enrich_table", options, watch).work_on(frame)
                 parts = frame.parts()
             elif is_reader(data):
                 reader = reader_of(data, table_request, settings)
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
-                stream.begin(reader)
+                stream.work_on(reader)
                 return cast("DataT", reader.out(TableStream(stream, reader).batches()))
             else:
                 table_input = TableInput(data, table_request, settings)
                 watch = Watch(progress, table_input.rows)
                 asking = None if table_input.rows else 0
                 call = self._session.begin(TableCall, "enrich_table", options, watch, asking=asking)
-                call.begin(table_input)
+                call.work_on(table_input)
                 parts = table_input.parts()
         return cast("DataT", run_to_end(call, parts, "record").table)
 
@@ -225,5 +225,5 @@ class TableCalls:
                 Watch(progress, table_input.rows),
                 asking=None if table_input.rows else 0,
             )
-        call.begin(table_input)
+        call.work_on(table_input)
         return cast("DataT", (await run_to_end_async(call, table_input.parts(), "record")).table)

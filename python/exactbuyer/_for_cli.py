@@ -50,7 +50,7 @@ class FileStream(TableStream):
         self._session = enricher._session  # noqa: SLF001 - shared, see above
         call = self._session.begin(_FileCall, "enrich", options, Watch(progress, rows))
         call.while_waiting = while_waiting
-        call.begin(reader)
+        call.work_on(reader)
         super().__init__(call, reader)
 
     @property

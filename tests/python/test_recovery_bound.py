@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from keys import KEY
 from store_runs import emails
@@ -14,7 +16,8 @@ from exactbuyer import BulkEnricher, StoreWarning
 from exactbuyer._calls import call_history
 from exactbuyer._calls.call import ListCall
 from exactbuyer._calls.options import CallOptions
-from exactbuyer._calls.stream_call import StreamCall
+from exactbuyer._calls.stream_call import RowStreamCall
+from exactbuyer._frames.readers import PyarrowTableReader
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.report.progress import Watch
 
@@ -164,7 +167,7 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
 ) -> None:
     monkeypatch.setattr(call_history, "MOST_ROWS", 0)
     enricher = BulkEnricher(KEY, store=None)
-    history, kind = enricher._session.history, {"enrich": ListCall, "stream": StreamCall}[name]
+    history, kind = enricher._session.history, {"enrich": ListCall, "stream": RowStreamCall}[name]
     collect = kind.collect
 
     def trim_and_collect(call: Any) -> None:
@@ -191,3 +194,54 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
     history.keep_for_recovery(another_call())
     history.trim()
     assert history.given_up == 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_streams_of_which_nothing_is_left_do_not_hide_what_was_paid_for(
+    everybody: Sandbox, is_async: bool
+) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url)
+    for _ in range(3):
+        assert len(list(itertools.islice(enricher.stream(PEOPLE[:3]), 3))) == 3
+    stream = enricher.stream(PEOPLE[3:6])
+    next(stream)
+    del stream
+    recovered: list[Any] = []
+    # The loop of the documentation.
+    while part := asyncio.run(enricher.recover_async()) if is_async else enricher.recover():
+        recovered += part
+    assert [row["value"] for row in recovered] == PEOPLE[4:6]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_nothing_is_sent_after_an_error_while_a_block_is_joined(
+    everybody: Sandbox, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    rows = [f"p{number}@acme.example" for number in range(400)]
+    batches = pa.table({"mail": rows}).to_batches(max_chunksize=10)
+    enricher = BulkEnricher("any", base_url=everybody.url, store=None, chunk_size=10, max_in_doubt=20)
+    join, joined = PyarrowTableReader.join, []
+
+    def joined_or_failed(self: Any, source: Any, block: Any) -> list[Any]:
+        joined.append(source)
+        if len(joined) == 3:
+            raise error
+        return join(self, source, block)
+
+    monkeypatch.setattr(PyarrowTableReader, "join", joined_or_failed)
+    source = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+    reader = enricher.enrich_table(source, by="mail", columns=[])
+    taken = reader.read_next_batch().num_rows
+    rest: list[int] = []
+    with pytest.raises(error) as caught:
+        rest.extend(batch.num_rows for batch in reader)
+    taken += sum(rest)
+    # The traceback, which prompts keep, refers to the stream.
+    assert caught.tb is not None
+    recovered = enricher.recover()
+    statuses = recovered.table["eb_status"].to_pylist()
+    assert recovered.first_row == taken
+    assert taken + statuses.count("found") == everybody.ledger.credits < len(rows)
+    if error is KeyboardInterrupt:
+        assert isinstance(caught.value, Interrupted)
+        assert caught.value.table.equals(recovered.table)

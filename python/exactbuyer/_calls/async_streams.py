@@ -98,12 +98,12 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
         return self
 
     async def __anext__(self) -> Result:
-        if self._call.has_item():
-            return self._call.hand_out()
-        if self._closed:
-            raise StopAsyncIteration
         try:
-            more = await self._advance()
+            if self._call.has_item() or await self._advance():
+                return self._call.hand_out()
+            if not self._closed:
+                self._end_reading()
+                self._finish()
         except asyncio.CancelledError:
             # Only this wait was cancelled; closing the stream is `aclose()`.
             raise
@@ -111,14 +111,12 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
             self._detach()
             self._end_reading()
             raise
-        if more:
-            return self._call.hand_out()
-        self._end_reading()
-        self._finish()
         raise StopAsyncIteration
 
     async def _advance(self) -> bool:
         call, intake = self._call, self._intake
+        if self._closed:
+            return False
         waiter = self._waiter = self._waiter_here()
         while True:
             if isinstance(self._source, AsyncIterator):

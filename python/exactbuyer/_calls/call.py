@@ -1,7 +1,7 @@
 """One call under way: the core's run, and what Python keeps beside it.
 
-Owns how a call ends: with results, an exception, a warning, or stopped. How it waits is in `_enrich`,
-`_enrich_async` and `_enrich_table`.
+Owns how a call ends: with results, an exception, a warning, or stopped. How it is fed and waited for is in
+`waiting.py`, `streams.py` and `async_streams.py`.
 """
 
 from __future__ import annotations
@@ -111,6 +111,11 @@ class Call:
             return False
         loop = self._loop()
         return loop is None or loop.is_closed()
+
+    def register(self) -> None:
+        """Enters the call in the call history: before anything is sent, so that its receipt always counts."""
+        self._session.history.begin(self)
+        self._session.history.trim()
 
     def feed(self, rows: Rows) -> None:
         """Gives the run rows. Warns once if many are paid for and no store keeps the answers."""

@@ -7,29 +7,31 @@ Owns how many rows wait between the run and the place of the answers. What a fra
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from exactbuyer._frames.cluster.planner import ClusterInput
 from exactbuyer._frames.table_input import BLOCK_ROWS
 from exactbuyer.results import Results
 
-from .table_calls import TableCall, TableCallBase, taken
+from .table_calls import WholeTableCall, taken
 
 if TYPE_CHECKING:
-    from exactbuyer._core import Rows
-    from exactbuyer._frames.cluster.planner import ClusterInput
-    from exactbuyer._frames.table_input import TableInput
+    from exactbuyer._core import Rows, Run
+    from exactbuyer.report.progress import Watch
     from exactbuyer.report.receipt import Receipt
 
+    from .options import CallOptions
+    from .session import Session
 
-class ClusterCall(TableCall):
+
+class ClusterCall(WholeTableCall[ClusterInput]):
     """A call that knows all distinct rows before it sends anything: it recognises duplicates without a store.
 
     It keeps all of them in memory, about 100 bytes each.
     """
 
-    def begin(self, table_input: TableInput | ClusterInput) -> None:
-        super().begin(table_input)
-        self._input = cast("ClusterInput", table_input)
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
+        super().__init__(run, name, session, options, watch)
         self._fed = 0
 
     def feed(self, rows: Rows) -> None:
@@ -44,19 +46,19 @@ class ClusterCall(TableCall):
         return True
 
     def collect(self) -> None:
-        TableCallBase.collect(self)
-        self._input.answers.blocks.extend(taken(self.table))
-        self._input.answers.save()
+        super().collect()
+        self.source.answers.blocks.extend(taken(self.source.table))
+        self.source.answers.save()
 
     def rest(self) -> Results:
-        answers = self._input.answers
-        self.table.finish(len(self._input.spool))
-        answers.blocks.extend(taken(self.table))
+        answers = self.source.answers
+        self.source.table.finish(len(self.source.spool))
+        answers.blocks.extend(taken(self.source.table))
         answers.save(last=True)
-        return Results(table=self._input.done())
+        return Results(table=self.source.done())
 
     def _current_receipt(self) -> Receipt:
-        return replace(super()._current_receipt(), answers=self._input.answers.folder)
+        return replace(super()._current_receipt(), answers=self.source.answers.folder)
 
 
 class StoredClusterCall(ClusterCall):
@@ -67,7 +69,7 @@ class StoredClusterCall(ClusterCall):
     """Rows are distinct: a lookup comes again only as an alternative in a row with several columns."""
 
     def _has_room(self, more: int) -> bool:
-        undelivered = self._fed - self._input.answers.received
+        undelivered = self._fed - self.source.answers.received
         return not undelivered or undelivered + more <= self.settings.window_rows
 
 

@@ -116,11 +116,7 @@ class Session:
         )
         known = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
         logger.info("%s: %s", name, known)
-        call = kind(run, name, self, options, watch)
-        # Before anything is sent, so that its receipt counts even if the caller abandons it.
-        self.history.begin(call)
-        self.history.trim()
-        return call
+        return kind(run, name, self, options, watch)
 
     def check(self, options: CallOptions) -> None:
         """Raises what `begin` would raise without rows, except what concerns the file of a store."""

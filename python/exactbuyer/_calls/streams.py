@@ -99,6 +99,7 @@ class StreamBase(Generic[ItemT]):
         self._call = call
         self._intake = intake
         self._closed = False
+        call.register()
 
     @property
     def receipt(self) -> Receipt:
@@ -152,12 +153,11 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
         return self
 
     def __next__(self) -> ItemT:
-        if self._call.has_item():
-            return self._call.hand_out()
-        if self._closed:
-            raise StopIteration
         try:
-            if not self._advance():
+            # Handing out joins a block of a table with its columns, which takes a while.
+            if self._call.has_item() or self._advance():
+                return self._call.hand_out()
+            if not self._closed:
                 self._finish()
         except KeyboardInterrupt:
             self._closed = True
@@ -165,14 +165,12 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
         except BaseException:
             self._detach()
             raise
-        if self._closed:
-            raise StopIteration
-        return self._call.hand_out()
+        raise StopIteration
 
     def _advance(self) -> bool:
         """Reads and waits until there is an item, or will be none."""
         call, intake = self._call, self._intake
-        while True:
+        while not self._closed:
             while intake.wants() and intake.pull(self._source):
                 pass
             # While the source is slow, its next part is waited for in `pull`, not here.
@@ -181,7 +179,8 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
             if call.has_item() and not refused:
                 return True
             if call.over():
-                return False
+                break
+        return False
 
     def close(self) -> None:
         """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from exactbuyer._frames.labels import label_for_message
+from exactbuyer._frames.readers import TableReader
 from exactbuyer._frames.table_input import TableInput, block_rows
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.message import TABLE
@@ -22,9 +23,9 @@ from .call import Call
 from .stream_call import StreamCall
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from exactbuyer._core import Batches, Rows, Run, Table
-    from exactbuyer._frames.cluster.planner import ClusterInput
-    from exactbuyer._frames.readers import TableReader
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.report.progress import Watch
     from exactbuyer.report.receipt import Receipt
@@ -38,29 +39,50 @@ _NEARLY_ALL = 0.9
 """Even a column of dirty values has more of them that can be looked up."""
 
 
-class TableCallBase(Call):
-    """What both kinds of call share."""
+class TableSource(Protocol):
+    """A table of some kind, and what is wanted of it."""
 
-    words = TABLE
-    where = ".table"
     table: Table
     table_request: TableRequest
 
+
+class WholeSource(TableSource, Protocol):
+    """A table whose rows are all there."""
+
+    rows: int
+
+
+SourceT = TypeVar("SourceT", bound=TableSource)
+WholeT = TypeVar("WholeT", bound=WholeSource)
+
+
+class TableCallBase(Call, Generic[SourceT]):
+    """What all calls for tables share."""
+
+    words = TABLE
+    where = ".table"
+    source: SourceT
+
+    def work_on(self, source: SourceT) -> Self:
+        """Sets the table, before anything else."""
+        self.source = source
+        return self
+
     def feed(self, rows: Rows) -> None:
-        self.table.expect(len(rows))
+        self.source.table.expect(len(rows))
         super().feed(rows)
 
     def collect(self) -> None:
-        self.run.gather(self.table)
+        self.run.gather(self.source.table)
 
     def conclude(self, on_error: OnError) -> Results:
         """As any call; and with a warning where `by` or `columns` seems to name the wrong thing."""
         results, receipt = super().conclude(on_error), self.receipt()
         if receipt.found >= _ENOUGH_ROWS:
-            if named := self._own(self.table.unmet()):
+            if named := self._own(self.source.table.unmet()):
                 text = f"none of the {receipt.found:,} contacts found has a value for {named}"
                 warn_of_column(f"{text}: is the path right?", results, receipt)
-            if named := self._own(self.table.unfit()):
+            if named := self._own(self.source.table.unfit()):
                 text = f"no value of the contacts found fits {named}, which is null: is the type right?"
                 warn_of_column(text, results, receipt)
         asked = receipt.rows - receipt.missing
@@ -70,32 +92,26 @@ class TableCallBase(Call):
 
     def _own(self, names: list[str]) -> str:
         """Those of these columns that the user asked for by a path, in words."""
-        paths = self.table_request.own_paths
+        paths = self.source.table_request.own_paths
         return ", ".join(
-            f"{self.table_request.prefix}{name} (path {paths[name]!r})" for name in names if name in paths
+            f"{self.source.table_request.prefix}{name} (path {paths[name]!r})"
+            for name in names
+            if name in paths
         )
 
     def _suspicion(self, asked: int, invalid: int) -> str:
         many = f"all {invalid:,} rows" if invalid == asked else f"{invalid:,} of {count(asked, 'row')}"
-        labels = [label_for_message(label) for label, _ in self.table_request.by]
+        request = self.source.table_request
+        labels = [label_for_message(label) for label, _ in request.by]
         right = f"is {labels[0]} the right column" if len(labels) == 1 else "does by name the right columns"
-        return f"{many} that hold something are invalid: {right}? {self.table_request.prefix}reason says why"
+        return f"{many} that hold something are invalid: {right}? {request.prefix}reason says why"
 
     def _current_receipt(self) -> Receipt:
-        return replace(super()._current_receipt(), misfits=self.table.misfits())
+        return replace(super()._current_receipt(), misfits=self.source.table.misfits())
 
 
-class TableCall(TableCallBase):
+class WholeTableCall(TableCallBase[WholeT]):
     """A call whose table is there as a whole."""
-
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
-        self._blocks: list[Batches] = []
-
-    def begin(self, table_input: TableInput | ClusterInput) -> None:
-        """Sets what the call works on, before anything else."""
-        self._table_input = cast("TableInput", table_input)
-        self.table, self.table_request = table_input.table, table_input.table_request
 
     def feed(self, rows: Rows) -> None:
         """Gives the run the next rows, and takes what is ready meanwhile."""
@@ -104,24 +120,32 @@ class TableCall(TableCallBase):
         self.tick()
 
     def kept_rows(self) -> int:
-        return self._table_input.rows
-
-    def rest(self) -> Results:
-        self.table.finish(self._table_input.rows)
-        self._blocks.extend(taken(self.table))
-        return Results(table=self._table_input.done(self._blocks, self._current_receipt()))
+        return self.source.rows
 
     def _current_receipt(self) -> Receipt:
         receipt = super()._current_receipt()
         # Rows that a stopped call never read were not sent either.
-        unread = self._table_input.rows - receipt.rows if self.over() else 0
+        unread = self.source.rows - receipt.rows if self.over() else 0
         return replace(receipt, rows=receipt.rows + unread, not_sent=receipt.not_sent + unread)
 
     def _where_results_are(self) -> str:
         return f"What is known of every row is in {self._places()}."
 
 
-class TableStreamCall(TableCallBase, StreamCall[list[Any]]):
+class TableCall(WholeTableCall[TableInput]):
+    """A call for a table in memory."""
+
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
+        super().__init__(run, name, session, options, watch)
+        self._blocks: list[Batches] = []
+
+    def rest(self) -> Results:
+        self.source.table.finish(self.source.rows)
+        self._blocks.extend(taken(self.source.table))
+        return Results(table=self.source.done(self._blocks, self._current_receipt()))
+
+
+class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
     """A call whose table comes and goes batch by batch. It hands out blocks, each as a list of batches."""
 
     def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
@@ -131,11 +155,6 @@ class TableStreamCall(TableCallBase, StreamCall[list[Any]]):
         self._sources: deque[Any] = deque()
         self._ready: deque[tuple[Batches, Any]] = deque()
 
-    def begin(self, reader: TableReader) -> None:
-        """Sets what the call works on, before anything else."""
-        self._reader = reader
-        self.table, self.table_request = reader.table, reader.table_request
-
     def feed_part(self, part: Any, rows: Rows) -> None:
         """Gives the run more rows, and keeps the part that they came from."""
         self._sources.append(part)
@@ -144,7 +163,7 @@ class TableStreamCall(TableCallBase, StreamCall[list[Any]]):
     def collect(self) -> None:
         super().collect()
         # As in `taken`: no block is without its source, whenever a Ctrl-C comes.
-        self._ready.extend(zip(taken(self.table), iter(self._sources.popleft, None)))  # noqa: B905
+        self._ready.extend(zip(taken(self.source.table), iter(self._sources.popleft, None)))  # noqa: B905
 
     def has_item(self) -> bool:
         return bool(self._ready)
@@ -152,7 +171,7 @@ class TableStreamCall(TableCallBase, StreamCall[list[Any]]):
     def hand_out(self) -> list[Any]:
         """The next block, joined with what it came from."""
         block, source = self._ready[0]
-        joined = self._reader.join(source, block)
+        joined = self.source.join(source, block)
         handed_out = self._handed_out + len(block)
         self._handed_out = handed_out
         del self._ready[0]
@@ -165,12 +184,12 @@ class TableStreamCall(TableCallBase, StreamCall[list[Any]]):
         return sum(len(block) for block, _ in self._ready)
 
     def rest(self) -> Results:
-        self.table.finish(0)
+        self.source.table.finish(0)
         self.collect()
         if not self._ready:
             return Results(first_row=self._handed_out)
-        joined = [part for block, source in self._ready for part in self._reader.join(source, block)]
-        return Results(first_row=self._handed_out, table=self._reader.whole(joined))
+        joined = [part for block, source in self._ready for part in self.source.join(source, block)]
+        return Results(first_row=self._handed_out, table=self.source.whole(joined))
 
     def release_remaining(self) -> None:
         first_row = self.fed

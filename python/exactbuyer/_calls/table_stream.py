@@ -27,6 +27,9 @@ class TableStream(BlockingStream[list[Any]]):
         super().__init__(call, _BlockIntake(call, reader.read), reader.parts(call.part_rows))
 
     def batches(self) -> Iterator[Any]:
-        """The batches of all blocks."""
-        for block in self:
-            yield from block
+        """The batches of all blocks. Once it is left, nothing is sent, even if others refer to the stream."""
+        try:
+            for block in self:
+                yield from block
+        finally:
+            self._detach()

@@ -1,15 +1,23 @@
-"""How a coroutine waits for a run."""
+"""How a call is waited for: blocking or in a coroutine. Runs calls whose rows are all there to their end."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from exactbuyer._traceback import short_traceback
 
 from .call import TICK_S, Call
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from exactbuyer._core import Rows
+    from exactbuyer.results import Results
+
+    from .options import OnError
 
 
 class Waiter:
@@ -95,3 +103,35 @@ async def raise_if_cancelled() -> None:
     the value that it returned is lost.
     """
     await asyncio.sleep(0)
+
+
+def run_to_end(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
+    """Feeds a call all its rows and waits for the outcomes. Raises or warns as `Call.conclude` does."""
+    try:
+        call.register()
+        for rows in parts:
+            call.feed(rows)
+        call.run.finish()
+        call.until_over()
+        with short_traceback:
+            return call.conclude(on_error)
+    except KeyboardInterrupt:
+        raise call.interrupt() from None
+    except BaseException:
+        call.detach()
+        raise
+
+
+async def run_to_end_async(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
+    """The awaitable version of :func:`run_to_end`."""
+    with Waiter(call) as waiter:
+        call.register()
+        for rows in parts:
+            call.feed(rows)
+            await asyncio.sleep(0)
+        call.run.finish()
+        await waiter.until_over()
+        call.settle()
+        await raise_if_cancelled()
+        with short_traceback:
+            return call.conclude(on_error)

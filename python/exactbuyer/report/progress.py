@@ -211,7 +211,7 @@ class Watch:
                 display.close()
 
     def _progress(self, counts: Mapping[str, Any], now: float, *, last: bool) -> Progress:
-        known = {**counts, "rows": self.total, "elapsed_s": now - self._began}
+        known: dict[str, Any] = {**counts, "rows": self.total, "elapsed_s": now - self._began}
         if last:
             rows = counts["rows"] if self.total is None else self.total
             open_rows = rows - (counts["done"] - counts["open_rows"])
