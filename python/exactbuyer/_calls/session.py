@@ -28,7 +28,7 @@ from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
 from exactbuyer.store import Store
 from exactbuyer.store._file import core_of, opened, store_of
 
-from .call import Call
+from .call import SHOWN_BY_CLI, Call
 from .call_history import CallHistory
 from .copies import Origin, StoreId, with_login
 
@@ -115,7 +115,7 @@ class Session:
             **options.for_core(),
         )
         known = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
-        logger.info("%s: %s", name, known)
+        logger.info("%s: %s", name, known, extra=SHOWN_BY_CLI)
         return kind(run, name, self, options, watch)
 
     def check(self, options: CallOptions) -> None:

@@ -8,7 +8,7 @@
 //! values, nothing shows that the order was kept.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ pub struct Settlement {
     /// The outcome of each lookup, in the order in which they were sent: a hit, a miss, or unknown.
     pub outcomes: Vec<Outcome>,
     /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
-    /// null.
+    /// null, each counted once.
     pub credits: u32,
     /// Credits that may have been charged in addition. If `records_enriched` is missing or absurd,
     /// this is up to the rest of the chunk.
@@ -170,11 +170,13 @@ impl<'a> Index<'a> {
 /// contacts. It is not believed: a stray timestamp would stop the run as if all credits were spent.
 /// Nor is it silently reduced: the whole chunk counts as charged or in doubt, and the note says why.
 /// Contacts that were not asked for also count, even beyond the chunk, because the service enriched
-/// them.
+/// them. A contact that is delivered twice was enriched once.
 fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static str>) {
-    let delivered = decoded.contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
     let most = asked.max(decoded.contacts.len());
     let said = decoded.records_enriched.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    let delivered = decoded.contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
+    // Usually the two counts agree, and nothing need be compared.
+    let delivered = if said == Some(delivered) { delivered } else { different(&decoded.contacts) };
     let (credits, in_doubt, note) = match said {
         Some(count) if count <= most => {
             let note = match count.cmp(&delivered) {
@@ -190,6 +192,19 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
     };
     let narrow = |credits: usize| u32::try_from(credits).unwrap_or(u32::MAX);
     (narrow(credits), narrow(in_doubt), note)
+}
+
+/// How many contacts are not null and do not repeat another one of the same query.
+fn different(contacts: &[Contact<'_>]) -> usize {
+    let mut seen = HashSet::new();
+    let answers = contacts.iter().map(|contact| (contact.value.as_deref(), &contact.outcome));
+    answers
+        .filter(|answer| match *answer {
+            (_, Outcome::Miss) => false,
+            (Some(value), Outcome::Hit(record)) => seen.insert((value, record)),
+            _ => true,
+        })
+        .count()
 }
 
 /// The note on a reply whose contacts do not stand in the order of the request.

@@ -86,6 +86,11 @@ fn a_value_that_comes_twice_must_say_the_same_twice() {
     let same = settle(&asked(&["a", "b"]), reply(vec![found("a"), found("a"), absent("b")], Some(2)));
     assert_eq!(same.outcomes, [hit("a"), Outcome::Miss]);
     assert_eq!(same.note, Some(MORE));
+    // The service enriched it once, unless it says otherwise.
+    for (count, credits) in [(Some(1), 1), (Some(2), 2), (None, 1)] {
+        let settled = settle(&asked(&["a", "b"]), reply(vec![found("a"), found("a"), absent("b")], count));
+        assert_eq!(settled.credits, credits, "{count:?}");
+    }
     let other = contact(Some("a"), Outcome::Hit(Bytes::from_static(b"{}")));
     let settled = settle(&asked(&["a", "b"]), reply(vec![found("a"), other, absent("b")], Some(2)));
     assert_eq!(settled.outcomes, [unknown(AMBIGUOUS), Outcome::Miss]);
@@ -194,7 +199,9 @@ proptest! {
             2 => contact(Some(&names[who]), unknown("broken")),
             _ => found(&names[who]),
         }).collect();
-        let paid = contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
+        // A contact that repeats another one costs nothing more.
+        let found: HashSet<_> = picks.iter().filter(|pick| pick.1 > 2).map(|pick| pick.0).collect();
+        let paid = found.len() + picks.iter().filter(|pick| matches!(pick.1, 1 | 2)).count();
         let settled = settle(&sent, reply(contacts, count));
         prop_assert_eq!(settled.outcomes.len(), len);
         for (name, answer) in names.iter().zip(&settled.outcomes) {

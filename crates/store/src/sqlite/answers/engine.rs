@@ -29,7 +29,7 @@ use super::super::clock::now_ms;
 use super::super::key::Key;
 use super::super::process::SqliteStore;
 use super::super::tables::{block, sorted};
-use super::super::threads::{Listen, closed};
+use super::super::threads::{AfterUnsettled, Listen, closed};
 use super::claim::ClaimWork;
 use super::lookups::{self, LookupQuery};
 use super::settle::{self, SettleWork};
@@ -57,8 +57,19 @@ impl Store for SqliteStore {
         required: &'a Required,
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
-        let (reply, answer) = oneshot::channel();
-        answered(self.ask_availability(run, required, lookups, reply), answer)
+        let ask = move || {
+            let (reply, answer) = oneshot::channel();
+            answered(self.ask_availability(run, required, lookups, reply), answer)
+        };
+        match self.unsettled_tried() {
+            None => ask(),
+            // What could not be stored may be asked for, and the disk may have room by now.
+            Some(tried) => async move {
+                let _ = tried.await;
+                ask().await
+            }
+            .boxed(),
+        }
     }
 
     /// # Cancel safety
@@ -139,6 +150,16 @@ fn answered<'a, T: Send + 'static>(
 }
 
 impl SqliteStore {
+    /// Lets the writer try answers again that could not be stored. `None` if there are none.
+    fn unsettled_tried(&self) -> Option<oneshot::Receiver<()>> {
+        let opening = self.opening().ok().filter(|opening| opening.shared.intents().any_lost())?;
+        let (reply, tried) = oneshot::channel();
+        opening.writer.give(Box::new(AfterUnsettled(move || {
+            let _ = reply.send(());
+        })));
+        Some(tried)
+    }
+
     /// Gives the reader a question. Hashing is done here, so that the reader only reads.
     ///
     /// # Errors

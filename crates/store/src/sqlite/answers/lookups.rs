@@ -293,8 +293,8 @@ pub(super) fn without_bodies(found: &[Found]) -> Vec<Availability> {
         Found::Again => Availability::Again,
         Found::Held(_) => Availability::Held,
         Found::Lost => {
-            let why =
-                "its answer came, but could not be stored: free the disk, and ask again in a new process";
+            let why = "its answer came, and is kept by this process until it can be stored: make room on the disk, and \
+                 ask again before the process ends";
             Availability::Known(Outcome::Unknown(why.into()), Seen::default())
         }
         Found::Dropped(answer) => Availability::barred(dropped(answer.at_ms)),

@@ -93,6 +93,11 @@ impl Intents {
         owners
     }
 
+    /// Whether there are answers that could not be stored.
+    pub(crate) fn any_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     /// Notes that the answer to a request came and could not be stored.
     pub(crate) fn lose(&mut self, request: i64) {
         self.lost.insert(request);

@@ -24,7 +24,7 @@ mod writer;
 mod writer_state;
 
 pub(crate) use intents::Intent;
-pub(crate) use owner_work::{Bury, Listen};
+pub(crate) use owner_work::{AfterUnsettled, Bury, Listen};
 pub(crate) use reader::{ReadTask, Reader, ReaderState};
 pub(crate) use shared::Shared;
 pub(crate) use work::Work;

@@ -61,6 +61,24 @@ impl Work for Listen {
     }
 }
 
+/// Does something once the answers that could not be stored before have been tried again.
+pub(crate) struct AfterUnsettled<F>(pub(crate) F);
+
+impl<F: FnOnce() + Send> Work for AfterUnsettled<F> {
+    fn is_needed(&self, _: &Connection, _: &WriterState) -> bool {
+        false
+    }
+
+    fn write(&mut self, _: &Connection, _: &mut WriterState) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
+        (self.0)();
+        None
+    }
+}
+
 /// Puts the requests in doubt that dead owners have left in flight.
 ///
 /// Opening a store waits for it, so a plan or a search that follows sees these doubts.

@@ -163,17 +163,18 @@ impl Role for Writer {
             None => (tasks, Vec::new()),
         };
         let shared = state.shared.clone();
-        for work in idle {
-            self.keep(work.finish(&shared, Ok(())));
-        }
-        busy::yielding(shared.lock_timeout, || {
+        let postponed = busy::yielding(shared.lock_timeout, || {
             // Also without new work: other processes wait for the answers that could not be stored.
             let (committed, postponed) = if needed.is_empty() { (true, needed) } else { self.commit(needed) };
             if committed && postponed.is_empty() {
                 self.settle_late();
             }
             postponed
-        })
+        });
+        for work in idle {
+            self.keep(work.finish(&shared, Ok(())));
+        }
+        postponed
     }
 
     fn has_left_undone(&self) -> bool {
