@@ -1,5 +1,5 @@
-//! What must be true after every run, whatever happened in it. Each function is one invariant; its
-//! name is what a failure is reported by.
+//! The invariants that hold after every run. Each function checks one; an assertion that fails begins with the
+//! invariant's name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use exactbuyer_core::service::limits::WINDOW;
 use tokio::time::Instant;
 
 use crate::scenario::{Fate, Scenario, alternatives};
-use crate::vendor::{Books, Seen, is_guilty, is_known, record_of};
+use crate::vendor::{Books, Seen, is_known, is_refused, record_of};
 
 /// One finished run.
 pub struct Finished {
@@ -18,34 +18,34 @@ pub struct Finished {
     pub outcomes: Vec<RowOutcome>,
     pub receipt: Receipt,
     pub troubles: Vec<exactbuyer_core::error::Error>,
-    /// When the last outcome was there.
+    /// When the reader had the last outcome.
     pub ended: Instant,
 }
 
 pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     for run in runs {
-        order_and_completeness(scenario, books, run);
-        identity_of_the_receipt(run);
-        duplicates_are_named(run);
+        each_row_has_one_correct_outcome(scenario, books, run);
+        the_receipt_agrees_with_the_outcomes(run);
+        duplicates_are_reported_as_duplicates(run);
     }
-    every_request_accounted_for(scenario, books, runs);
-    money_adds_up(books, runs);
-    never_above_the_ceiling(scenario, books, runs);
-    nothing_billed_twice(scenario, books);
-    no_window_above_the_limit(scenario, books);
-    doubt_stays_within_bounds(scenario, books, runs);
-    nobody_pays_for_a_later_alternative_too_early(books, runs);
-    few_full_requests(scenario, books, runs);
-    never_more_than_a_chunk_or_the_slots(scenario, books);
+    the_receipt_counts_every_request(scenario, books, runs);
+    the_receipt_covers_the_billed_credits(books, runs);
+    never_more_credits_than_max_credits(scenario, books, runs);
+    nothing_is_billed_twice(scenario, books);
+    no_60_s_have_more_requests_than_the_limit(scenario, books);
+    in_flight_plus_unknown_never_exceeds_max_in_doubt(scenario, books, runs);
+    an_alternative_is_sent_only_after_all_earlier_ones(books, runs);
+    requests_are_few_and_full(scenario, books, runs);
+    chunks_and_requests_in_flight_stay_within_their_limits(scenario, books);
 }
 
-fn order_and_completeness(scenario: &Scenario, books: &Books, run: &Finished) {
-    let name = "order and completeness";
+fn each_row_has_one_correct_outcome(scenario: &Scenario, books: &Books, run: &Finished) {
+    let name = "each row has one correct outcome";
     let mut outcomes: Vec<&RowOutcome> = run.outcomes.iter().collect();
     outcomes.sort_by_key(|outcome| outcome.row);
     let numbers: Vec<u64> = outcomes.iter().map(|outcome| outcome.row).collect();
     let read = run.receipt.rows;
-    assert_eq!(numbers, (0..read).collect::<Vec<_>>(), "{name}: one outcome a row");
+    assert_eq!(numbers, (0..read).collect::<Vec<_>>(), "{name}: one outcome for each row");
     if scenario.stop.is_none() {
         assert_eq!(read, run.rows.len() as u64, "{name}: every row is read");
     }
@@ -55,7 +55,7 @@ fn order_and_completeness(scenario: &Scenario, books: &Books, run: &Finished) {
 }
 
 fn one_row(scenario: &Scenario, books: &Books, run: &Finished, row: &Row, outcome: &RowOutcome) {
-    let name = "order and completeness";
+    let name = "each row has one correct outcome";
     let choices = alternatives(row);
     let billed = |value: &str| books.billed.get(value).copied().unwrap_or_default() > 0;
     match (row, outcome.status) {
@@ -64,65 +64,70 @@ fn one_row(scenario: &Scenario, books: &Books, run: &Finished, row: &Row, outcom
         (_, Status::Missing | Status::Invalid) => panic!("{name}: {outcome:?} of {row:?}"),
         (_, Status::Found) => {
             let choice = choices.iter().find(|(place, _)| *place == outcome.alternative);
-            let (_, value) = choice.expect("a found row names one of its own values");
-            let record = outcome.record.as_ref().expect("a found row has a record");
+            let (_, value) =
+                choice.expect("each row has one correct outcome: a found row names one of its values");
+            let record =
+                outcome.record.as_ref().expect("each row has one correct outcome: a found row has a record");
             assert_eq!(record, record_of(value).as_bytes(), "{name}: the right person");
-            assert!(billed(value), "{name}: found, so billed");
+            assert!(billed(value), "{name}: a found row was billed");
         }
         (_, Status::NotFound) => {
             for (_, value) in &choices {
-                let silent =
-                    !is_known(scenario, value) || is_guilty(scenario, value) || scenario.largest == 0;
-                assert!(silent, "{name}: {value} would have been found");
-                assert!(books.passed.contains_key(value), "{name}: {value} was never asked");
+                let no_contact =
+                    !is_known(scenario, value) || is_refused(scenario, value) || scenario.largest == 0;
+                assert!(no_contact, "{name}: {value} would have been found");
+                assert!(books.passed.contains_key(value), "{name}: {value} was never sent");
             }
         }
         (_, Status::Rejected) => {
             for (_, value) in &choices {
-                assert!(is_guilty(scenario, value) || scenario.largest == 0, "{name}: {value} is not guilty");
+                assert!(
+                    is_refused(scenario, value) || scenario.largest == 0,
+                    "{name}: the service does not refuse {value}"
+                );
             }
         }
         (_, Status::Unknown) => {
             let open = choices.iter().find(|(_, value)| {
-                books.doubtful.contains(value) || gave_up(run) && was_on_its_way(books, value)
+                books.doubtful.contains(value) || gave_up(run) && may_have_been_in_flight(books, value)
             });
-            assert!(open.is_some(), "unknown only what is in doubt: {choices:?} {outcome:?}");
+            assert!(open.is_some(), "only rows in doubt are unknown: {choices:?} {outcome:?}");
         }
         (_, Status::NotSent) => {
-            // The first alternative that was not plainly passed over is the one not sent.
+            // The row stands at the first alternative that neither missed nor was refused.
             let passed = |value: &String| books.passed.contains_key(value);
             let open = choices.iter().find(|(_, value)| !passed(value));
             if let Some((_, value)) = open
                 && scenario.second.is_none()
             {
-                // (Of two runs, one may stop before the other asks.)
+                // (If there are two runs, one may stop before the other sends the lookup.)
                 let asked: Vec<_> = books.seen.iter().filter(|seen| seen.lookups.contains(value)).collect();
                 assert!(
                     !billed(value),
-                    "{name}: {value} was billed, and is called not_sent ({outcome:?}, {asked:?})"
+                    "{name}: {value} was billed, but is reported as not_sent ({outcome:?}, {asked:?})"
                 );
             }
         }
     }
     if matches!(outcome.status, Status::Unknown | Status::NotSent | Status::Rejected) {
-        assert!(outcome.reason.is_some(), "a reason for what is open");
+        assert!(outcome.reason.is_some(), "{name}: a row without an answer has a reason");
     }
 }
 
-/// Whether a run gave up requests in flight: it cannot know whether those had left.
+/// Whether a run ended before its requests in flight did: it cannot know whether those were sent.
 fn gave_up(run: &Finished) -> bool {
     let reasons = run.outcomes.iter().filter_map(|outcome| outcome.reason.as_ref());
     reasons.into_iter().any(|reason| reason.to_string().starts_with("stopped before the answer came"))
 }
 
-/// Whether it was on its way when a run may have given up.
-fn was_on_its_way(books: &Books, value: &str) -> bool {
+/// Whether a lookup was in a request, which may have been in flight when a run gave up.
+fn may_have_been_in_flight(books: &Books, value: &str) -> bool {
     let mut requests = books.seen.iter().map(|seen| &seen.lookups).chain(&books.unsent);
     requests.any(|lookups| lookups.iter().any(|lookup| lookup == value))
 }
 
-fn identity_of_the_receipt(run: &Finished) {
-    let name = "identity of the receipt";
+fn the_receipt_agrees_with_the_outcomes(run: &Finished) {
+    let name = "the receipt agrees with the outcomes";
     let receipt = &run.receipt;
     assert_eq!(receipt.rows, receipt.by_status.iter().sum::<u64>(), "{name}: {receipt:?}");
     for status in Status::ALL {
@@ -131,19 +136,19 @@ fn identity_of_the_receipt(run: &Finished) {
     }
     let duplicates = run.outcomes.iter().filter(|outcome| outcome.source == Source::Duplicate).count() as u64;
     assert_eq!(receipt.duplicates, duplicates, "{name}: duplicates");
-    // What a run leaves out without having stopped, it leaves out of refused chunks.
+    // If a run has not stopped, it leaves out only lookups of refused chunks.
     let left_out =
         run.outcomes.iter().filter(|outcome| outcome.status == Status::NotSent && !is_uncleared(outcome));
-    assert!(receipt.stopped.is_some() || left_out.count() == 0, "{name}: why the run stopped is told");
+    assert!(receipt.stopped.is_some() || left_out.count() == 0, "{name}: the reason of the stop is reported");
     let unknown = receipt.count(Status::Unknown) > 0;
-    let told = run
+    let reported = run
         .troubles
         .iter()
         .any(|trouble| trouble.kind() == exactbuyer_core::error::ErrorKind::UnknownOutcome);
-    assert!(!unknown || told, "{name}: a doubt is told");
+    assert!(!unknown || reported, "{name}: a doubt is reported");
 }
 
-/// Whether the search for the record that a chunk was refused for ended before it came to this one.
+/// Whether the row has no outcome because the search for the refused record of its chunk ended early.
 fn is_uncleared(outcome: &RowOutcome) -> bool {
     outcome
         .reason
@@ -151,15 +156,18 @@ fn is_uncleared(outcome: &RowOutcome) -> bool {
         .is_some_and(|reason| reason.to_string().starts_with("the service refused the chunk"))
 }
 
-/// Of the rows that found the same person in one run, one asked.
-fn duplicates_are_named(run: &Finished) {
+/// Of the rows of one run that found the same person, at most one counts as the one that asked.
+fn duplicates_are_reported_as_duplicates(run: &Finished) {
     let mut asked = BTreeSet::new();
     for outcome in &run.outcomes {
         if outcome.status == Status::Found && outcome.source == Source::Asked {
             let row = &run.rows[usize::try_from(outcome.row).unwrap()];
             let mut choices = alternatives(row).into_iter();
             let (_, value) = choices.find(|(place, _)| *place == outcome.alternative).unwrap();
-            assert!(asked.insert(value.clone()), "duplicates are named: two rows asked for {value}");
+            assert!(
+                asked.insert(value.clone()),
+                "duplicates are reported as duplicates: two rows asked for {value}"
+            );
         }
     }
 }
@@ -168,8 +176,8 @@ fn sum(runs: &[Finished], of: impl Fn(&Receipt) -> u64) -> u64 {
     runs.iter().map(|run| of(&run.receipt)).sum()
 }
 
-fn every_request_accounted_for(scenario: &Scenario, books: &Books, runs: &[Finished]) {
-    let name = "every request accounted for";
+fn the_receipt_counts_every_request(scenario: &Scenario, books: &Books, runs: &[Finished]) {
+    let name = "the receipt counts every request";
     let requests = books.seen.len() as u64;
     let lookups = books.seen.iter().map(|seen| seen.lookups.len() as u64).sum::<u64>();
     let (mut requests_most, mut lookups_most) = (requests, lookups);
@@ -177,7 +185,7 @@ fn every_request_accounted_for(scenario: &Scenario, books: &Books, runs: &[Finis
         requests_most += books.unsent.len() as u64;
         lookups_most += books.unsent.iter().map(|lookups| lookups.len() as u64).sum::<u64>();
         if scenario.second.is_some() {
-            // Nor can it know which of them the other run was asking for.
+            // It does not know either which of these lookups the other run had claimed.
             lookups_most += requests_most * scenario.config.chunk_size as u64;
         }
     }
@@ -187,20 +195,20 @@ fn every_request_accounted_for(scenario: &Scenario, books: &Books, runs: &[Finis
     assert!((lookups..=lookups_most).contains(&counted), "{name}: {counted} of {lookups} lookups");
 }
 
-fn money_adds_up(books: &Books, runs: &[Finished]) {
-    let name = "money adds up";
+fn the_receipt_covers_the_billed_credits(books: &Books, runs: &[Finished]) {
+    let name = "the receipt covers the billed credits";
     let (known, doubt) =
         (sum(runs, |receipt| receipt.credits), sum(runs, |receipt| receipt.credits_in_doubt));
     assert!(known <= books.spent, "{name}: {known} credits on the receipt, {} billed", books.spent);
     assert!(books.spent <= known + doubt, "{name}: {} billed, {known} + {doubt} on the receipt", books.spent);
-    let all_plain = books.seen.iter().all(|seen| seen.clean || seen.billed == 0 && seen.fate == Fate::Served);
-    if all_plain && runs.iter().all(|run| run.receipt.count(Status::Unknown) == 0) {
-        assert_eq!((known, doubt), (books.spent, 0), "{name}: where nothing is in doubt");
+    let all_clear = books.seen.iter().all(|seen| seen.clean || seen.billed == 0 && seen.fate == Fate::Served);
+    if all_clear && runs.iter().all(|run| run.receipt.count(Status::Unknown) == 0) {
+        assert_eq!((known, doubt), (books.spent, 0), "{name}: nothing is in doubt");
     }
 }
 
-fn never_above_the_ceiling(scenario: &Scenario, books: &Books, runs: &[Finished]) {
-    let name = "never above the ceiling";
+fn never_more_credits_than_max_credits(scenario: &Scenario, books: &Books, runs: &[Finished]) {
+    let name = "never more credits than max_credits";
     if let Some(ceiling) = scenario.config.max_credits {
         assert!(books.spent <= ceiling, "{name}: {} billed of {ceiling}", books.spent);
         let counted = sum(runs, |receipt| receipt.credits + receipt.credits_in_doubt);
@@ -214,8 +222,8 @@ fn never_above_the_ceiling(scenario: &Scenario, books: &Books, runs: &[Finished]
     }
 }
 
-fn nothing_billed_twice(scenario: &Scenario, books: &Books) {
-    let name = "nothing billed twice";
+fn nothing_is_billed_twice(scenario: &Scenario, books: &Books) {
+    let name = "nothing is billed twice";
     for (value, times) in &books.billed {
         if scenario.config.on_unknown == OnUnknown::Hold {
             assert!(*times <= 1, "{name}: {value} {times} times");
@@ -227,41 +235,42 @@ fn nothing_billed_twice(scenario: &Scenario, books: &Books) {
     }
 }
 
-fn no_window_above_the_limit(scenario: &Scenario, books: &Books) {
+fn no_60_s_have_more_requests_than_the_limit(scenario: &Scenario, books: &Books) {
+    let name = "no 60 s have more requests than requests_per_minute";
     let most = scenario.config.requests_per_minute as usize;
     for (place, seen) in books.seen.iter().enumerate() {
         let within = books.seen.iter().skip(place).take_while(|later| later.at < seen.at + WINDOW).count();
-        assert!(within <= most, "no window above the limit: {within} of {most} from {:?}", seen.at);
+        assert!(within <= most, "{name}: {within} of {most} from {:?}", seen.at);
     }
 }
 
-/// At each send: lookups in flight, and gone unknown before.
-fn doubt_stays_within_bounds(scenario: &Scenario, books: &Books, runs: &[Finished]) {
-    let name = "doubt stays within bounds";
+/// Counts at each send the lookups in flight and those that have become unknown.
+fn in_flight_plus_unknown_never_exceeds_max_in_doubt(scenario: &Scenario, books: &Books, runs: &[Finished]) {
+    let name = "in flight plus unknown never exceeds max_in_doubt";
     let most = scenario.config.max_in_doubt * runs.len();
     for seen in &books.seen {
         let open = books.seen.iter().filter(|other| other.at <= seen.at);
         let doubt: usize = open
             .map(|other| match other.over {
-                Some(over) if over < seen.at => gone_unknown(other),
+                Some(over) if over < seen.at => made_unknown(other),
                 _ => other.lookups.len(),
             })
             .sum();
-        // Requests of the same instant are all counted, though one may have gone out only after
-        // another landed; those that land in that very instant are counted as in flight.
-        let landing: usize = books
+        // Requests that are sent or end at this instant have no order that is visible here: one may have been
+        // sent because another ended. So those that end at this instant are subtracted.
+        let ending: usize = books
             .seen
             .iter()
             .filter(|other| other.at < seen.at && other.over == Some(seen.at))
-            .map(|other| other.lookups.len() - gone_unknown(other).min(other.lookups.len()))
+            .map(|other| other.lookups.len() - made_unknown(other).min(other.lookups.len()))
             .sum();
-        let at_least = doubt.saturating_sub(landing);
+        let at_least = doubt.saturating_sub(ending);
         assert!(at_least <= most, "{name}: {at_least} of {most}");
     }
 }
 
-/// Lookups that an attempt surely left unknown.
-pub fn gone_unknown(seen: &Seen) -> usize {
+/// How many lookups the request certainly made unknown.
+pub fn made_unknown(seen: &Seen) -> usize {
     match (seen.status, seen.fate) {
         (None | Some(500 | 502 | 504), _) | (Some(503), Fate::SlowBusy) | (Some(200), Fate::Html) => {
             seen.lookups.len()
@@ -270,7 +279,8 @@ pub fn gone_unknown(seen: &Seen) -> usize {
     }
 }
 
-fn nobody_pays_for_a_later_alternative_too_early(books: &Books, runs: &[Finished]) {
+fn an_alternative_is_sent_only_after_all_earlier_ones(books: &Books, runs: &[Finished]) {
+    let name = "an alternative is sent only after all earlier ones missed or were refused";
     let passed = |value: &String, at: Instant| books.passed.get(value).is_some_and(|since| *since <= at);
     let mut wanted: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
     for row in runs.iter().flat_map(|run| &run.rows) {
@@ -282,26 +292,29 @@ fn nobody_pays_for_a_later_alternative_too_early(books: &Books, runs: &[Finished
     }
     for seen in &books.seen {
         for value in &seen.lookups {
-            let due = wanted[value].iter().any(|before| before.iter().all(|value| passed(value, seen.at)));
-            assert!(due, "nobody pays for a later alternative too early: {value}");
+            let is_due = wanted[value].iter().any(|before| before.iter().all(|value| passed(value, seen.at)));
+            assert!(is_due, "{name}: {value}");
         }
     }
 }
 
-fn few_full_requests(scenario: &Scenario, books: &Books, runs: &[Finished]) {
+fn requests_are_few_and_full(scenario: &Scenario, books: &Books, runs: &[Finished]) {
     if scenario.is_plain() {
         let lookups = sum(runs, |receipt| receipt.sent);
         let fewest = lookups.div_ceil(scenario.config.chunk_size as u64);
-        assert_eq!(books.seen.len() as u64, fewest, "few, full requests");
+        assert_eq!(books.seen.len() as u64, fewest, "requests are as few and as full as possible");
     }
 }
 
-fn never_more_than_a_chunk_or_the_slots(scenario: &Scenario, books: &Books) {
+fn chunks_and_requests_in_flight_stay_within_their_limits(scenario: &Scenario, books: &Books) {
+    let sizes = 1..=scenario.config.chunk_size;
     for seen in &books.seen {
-        assert!(seen.lookups.len() <= scenario.config.chunk_size, "a chunk is no larger than chunk_size");
-        assert!(!seen.lookups.is_empty(), "no empty request");
+        assert!(sizes.contains(&seen.lookups.len()), "a chunk has 1 to chunk_size lookups");
         let open = |other: &&Seen| other.at <= seen.at && other.over.is_none_or(|over| over > seen.at);
         let in_flight = books.seen.iter().filter(open).count();
-        assert!(in_flight <= scenario.config.max_concurrency, "no more in flight than max_concurrency");
+        assert!(
+            in_flight <= scenario.config.max_concurrency,
+            "no more requests in flight than max_concurrency"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What must be true of the order in which a run sent its requests. Each function is one invariant,
-//! named by what it asserts.
+//! The invariants about the times at which a run sends its requests. Each function checks one; an assertion that
+//! fails begins with the invariant's name.
 
 use std::time::Duration;
 
@@ -9,49 +9,53 @@ use exactbuyer_core::plan::Row;
 use exactbuyer_core::results::Status;
 use tokio::time::Instant;
 
-use crate::check::{Finished, gone_unknown};
+use crate::check::{Finished, made_unknown};
 use crate::scenario::{Fate, Scenario, alternatives};
 use crate::vendor::{Books, Seen};
 
-/// Said here once more, and not taken from the engine: a check must not bend with what it checks.
+/// These numbers are repeated here and not imported from the engine, so that a wrong number in the engine is noticed.
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 const MOST_PROBES: usize = 22;
 const HOPELESS: usize = 12;
 const PATIENCE: Duration = Duration::from_secs(1);
 const PRIOR: (f64, f64) = (14.0, 20.0);
 
-/// What lands and what is sent within the same moment has no order that can be seen from outside.
+/// If one request ends and another is sent within this time, the checks cannot tell which came first.
 const MOMENT: Duration = Duration::from_millis(1);
 
 pub fn all(scenario: &Scenario, books: &Books, runs: &[Finished]) {
-    a_pause_stops_everybody(scenario, books);
+    nothing_is_sent_during_a_pause(scenario, books);
     nothing_is_sent_after_a_stop(scenario, books);
     a_partial_chunk_waits_for_more(scenario, books);
-    smaller_chunks_after_413(scenario, books);
-    a_whole_call_knows_its_rows_before_it_sends(scenario, books);
-    no_more_retries_than_allowed(scenario, books);
+    chunks_are_smaller_after_a_413(scenario, books);
+    a_whole_call_has_all_its_rows_before_it_sends(scenario, books);
+    no_more_retries_than_max_retries(scenario, books);
     if scenario.second.is_some() {
-        return; // From outside, requests of two runs cannot be told apart.
+        return; // The service cannot tell to which run a request belongs.
     }
     nothing_is_sent_after_a_fatal_answer(books);
     three_unknown_replies_stop_the_run(books);
-    ends_within_its_grace(scenario, books, &runs[0]);
-    waits_as_long_as_it_was_told(books);
+    a_stopped_run_ends_within_its_grace(scenario, books, &runs[0]);
+    a_lookup_waits_for_retry_after(books);
     a_refused_chunk_costs_few_requests(books);
-    a_wrong_request_is_found_out(books);
-    what_is_left_is_used_up(scenario, books, &runs[0]);
+    if_every_request_is_refused_few_are_sent(books);
+    remaining_credits_are_used(scenario, books, &runs[0]);
 }
 
 fn sent_after(books: &Books, since: Instant) -> Option<&Seen> {
     books.seen.iter().find(|seen| seen.at > since + MOMENT)
 }
 
-fn a_pause_stops_everybody(scenario: &Scenario, books: &Books) {
+fn nothing_is_sent_during_a_pause(scenario: &Scenario, books: &Books) {
     for paused in &books.seen {
         let (Some(pause), Some(from)) = (paused.pause, paused.over) else { continue };
         let until = from + pause;
         let sent = books.seen.iter().find(|seen| seen.at > from && seen.at < until);
-        assert!(sent.is_none(), "a pause stops everybody: {sent:?} (seed {})", scenario.seed);
+        assert!(
+            sent.is_none(),
+            "nothing is sent during the pause of a 429: {sent:?} (seed {})",
+            scenario.seed
+        );
     }
 }
 
@@ -61,7 +65,7 @@ fn nothing_is_sent_after_a_stop(scenario: &Scenario, books: &Books) {
     assert!(sent.is_none(), "nothing is sent after a stop: {sent:?}");
 }
 
-/// When the vendor first said that it serves nobody, or not for a long time.
+/// When the first fatal answer came: 401, 403, a redirect, or a pause that is too long to wait for.
 fn fatal(books: &Books) -> Option<Instant> {
     let long = |wait: Option<Duration>| wait.is_some_and(|wait| wait > LONGEST_PAUSE);
     let fatal = |seen: &&Seen| {
@@ -77,28 +81,32 @@ fn nothing_is_sent_after_a_fatal_answer(books: &Books) {
     }
 }
 
-fn ends_within_its_grace(scenario: &Scenario, books: &Books, run: &Finished) {
+fn a_stopped_run_ends_within_its_grace(scenario: &Scenario, books: &Books, run: &Finished) {
     if scenario.slow_reader {
         return;
     }
     let stop = scenario.stop.map(|(after, grace)| books.started.unwrap() + after + grace);
-    // The input may come to its end later than the trouble; and whoever stopped a run before has said
-    // how long it may take.
+    // A fatal answer limits the rest of a run only if all rows were there, and if the run was not stopped
+    // before: a stop has its own grace.
     let stopped = |at: Instant| scenario.stop.is_some_and(|(after, _)| books.started.unwrap() + after <= at);
     let fatal =
         fatal(books).filter(|at| scenario.slice == 0 && !stopped(*at)).map(|at| at + scenario.config.grace);
     if let Some(latest) = stop.into_iter().chain(fatal).min() {
-        assert!(run.ended <= latest + MOMENT, "ends within its grace: {:?} late", run.ended - latest);
+        assert!(
+            run.ended <= latest + MOMENT,
+            "a stopped run ends within its grace: {:?} late",
+            run.ended - latest
+        );
     }
 }
 
 fn three_unknown_replies_stop_the_run(books: &Books) {
     let mut over: Vec<&Seen> = books.seen.iter().filter(|seen| seen.over.is_some()).collect();
-    // Of one moment, answers last: then they surely end a streak.
-    over.sort_by_key(|seen| (seen.over, gone_unknown(seen) == 0));
+    // Of several that ended at the same moment, answers come last, so that they end a streak.
+    over.sort_by_key(|seen| (seen.over, made_unknown(seen) == 0));
     let mut streak = 0;
     for (place, seen) in over.iter().enumerate() {
-        if gone_unknown(seen) > 0 {
+        if made_unknown(seen) > 0 {
             streak += 1;
         } else if seen.status == Some(200) {
             streak = 0;
@@ -111,10 +119,10 @@ fn three_unknown_replies_stop_the_run(books: &Books) {
     }
 }
 
-/// Each time something was not sent, refused for a while, or (where that is sent again) unknown.
-fn no_more_retries_than_allowed(scenario: &Scenario, books: &Books) {
+/// A lookup fails if its request was not sent, got a 503, or (if unknown lookups are sent again) became unknown.
+fn no_more_retries_than_max_retries(scenario: &Scenario, books: &Books) {
     let again = |seen: &&Seen| {
-        let unknown = scenario.config.on_unknown == OnUnknown::Resend && gone_unknown(seen) > 0;
+        let unknown = scenario.config.on_unknown == OnUnknown::Resend && made_unknown(seen) > 0;
         seen.fate == Fate::Busy || unknown
     };
     let failed = books.seen.iter().filter(again).map(|seen| &seen.lookups).chain(&books.unsent);
@@ -124,23 +132,23 @@ fn no_more_retries_than_allowed(scenario: &Scenario, books: &Books) {
     }
     let most = (scenario.config.max_retries + 1) * if scenario.second.is_some() { 2 } else { 1 };
     for (value, times) in times {
-        assert!(times <= most, "no more retries than allowed: {value} failed {times} times of {most}");
+        assert!(times <= most, "no more retries than max_retries: {value} failed {times} times of {most}");
     }
 }
 
-fn waits_as_long_as_it_was_told(books: &Books) {
+fn a_lookup_waits_for_retry_after(books: &Books) {
     for busy in &books.seen {
         let (Some(wait), Some(from)) = (busy.retry_after, busy.over) else { continue };
         let again = |seen: &&Seen| seen.lookups.iter().any(|value| busy.lookups.contains(value));
         let sent = books.seen.iter().filter(again).find(|seen| seen.at > from && seen.at < from + wait);
-        assert!(sent.is_none(), "waits as long as it was told: {sent:?}");
+        assert!(sent.is_none(), "a lookup waits for the Retry-After of its 503: {sent:?}");
     }
 }
 
-/// From a slow source, for a second; at the end, for whatever may still fill it.
+/// If the source is slow, for a second. At the end of the input, as long as a miss in flight could add lookups.
 fn a_partial_chunk_waits_for_more(scenario: &Scenario, books: &Books) {
     let name = "a partial chunk waits for more";
-    if !scenario.is_serene() {
+    if !scenario.is_undisturbed() {
         return;
     }
     let started = books.started.unwrap();
@@ -152,8 +160,8 @@ fn a_partial_chunk_waits_for_more(scenario: &Scenario, books: &Books) {
             if slices > 0 && seen.at < all_fed {
                 assert!(seen.at >= last + PATIENCE, "{name}: {seen:?}");
             } else if slices == 0 || seen.at > all_fed {
-                let under_way = books.seen.iter().take(place).filter(|other| other.over > Some(seen.at));
-                for value in under_way.flat_map(|other| &other.lookups) {
+                let in_flight = books.seen.iter().take(place).filter(|other| other.over > Some(seen.at));
+                for value in in_flight.flat_map(|other| &other.lookups) {
                     assert!(!may_bring_another(scenario, books, value, seen.at), "{name}: {value}, {seen:?}");
                 }
             }
@@ -162,7 +170,7 @@ fn a_partial_chunk_waits_for_more(scenario: &Scenario, books: &Books) {
     }
 }
 
-/// Whether a row that waits for this one would ask for another if it missed.
+/// Whether a miss of this lookup would make a row send its next alternative.
 fn may_bring_another(scenario: &Scenario, books: &Books, value: &str, at: Instant) -> bool {
     let passed = |value: &String| books.passed.get(value).is_some_and(|since| *since < at);
     scenario.rows.iter().filter(|row| matches!(row, Row::Preference(_))).any(|row| {
@@ -172,11 +180,11 @@ fn may_bring_another(scenario: &Scenario, books: &Books, value: &str, at: Instan
     })
 }
 
-fn a_whole_call_knows_its_rows_before_it_sends(scenario: &Scenario, books: &Books) {
+fn a_whole_call_has_all_its_rows_before_it_sends(scenario: &Scenario, books: &Books) {
     if scenario.whole && scenario.slice > 0 && scenario.second.is_none() {
         let all_fed = books.started.unwrap() + scenario.slice_wait * slices(scenario);
         let early = books.seen.iter().find(|seen| seen.at < all_fed);
-        assert!(early.is_none(), "a whole call knows its rows before it sends: {early:?}");
+        assert!(early.is_none(), "a call that is not a stream has all its rows before it sends: {early:?}");
     }
 }
 
@@ -184,11 +192,12 @@ fn slices(scenario: &Scenario) -> u32 {
     u32::try_from(scenario.rows.len().div_ceil(scenario.slice)).unwrap()
 }
 
-fn smaller_chunks_after_413(scenario: &Scenario, books: &Books) {
+fn chunks_are_smaller_after_a_413(scenario: &Scenario, books: &Books) {
     for large in books.seen.iter().filter(|seen| seen.status == Some(413)) {
         let most = (large.lookups.len() / 2).max(1);
         let sent = books.seen.iter().find(|seen| Some(seen.at) > large.over && seen.lookups.len() > most);
-        assert!(sent.is_none() || scenario.second.is_some(), "smaller chunks after 413: {sent:?} of {most}");
+        let is_right = sent.is_none() || scenario.second.is_some();
+        assert!(is_right, "after a 413, chunks are at most half as large: {sent:?} of {most}");
     }
 }
 
@@ -205,14 +214,14 @@ fn a_refused_chunk_costs_few_requests(books: &Books) {
         }
         let parts = books.seen.iter().skip(place + 1).filter(|seen| is_part_of(seen, whole));
         let extra = parts.filter(|seen| seen.status != Some(429)).count();
-        assert!(extra <= MOST_PROBES, "a refused chunk costs at most 22 requests: {extra}");
+        assert!(extra <= MOST_PROBES, "a refused chunk costs at most 22 more requests: {extra}");
     }
 }
 
-/// While nothing was ever accepted, the first refused chunk shows whether it is the request as such
-/// that is wrong: nothing else goes out meanwhile, and nothing at all after it has shown that.
-fn a_wrong_request_is_found_out(books: &Books) {
-    let name = "a wrong request is found out";
+/// While nothing has been accepted, only parts of the first refused chunk are sent. If many of them are refused,
+/// the request itself must be wrong, and nothing is sent any more.
+fn if_every_request_is_refused_few_are_sent(books: &Books) {
+    let name = "if every request is refused, few are sent";
     let of = |status| books.seen.iter().filter(move |seen| seen.status == Some(status));
     let Some(first) = of(400).filter(|seen| seen.over.is_some()).min_by_key(|seen| seen.over) else { return };
     let since = first.over.unwrap();
@@ -238,26 +247,28 @@ fn a_wrong_request_is_found_out(books: &Books) {
         let over = |value: &String| {
             let mut asked = parts.iter().filter(|part| part.over <= Some(seen.at) && part.over.is_some());
             asked.any(|part| {
-                part.lookups.contains(value) && (part.lookups.len() == 1 || gone_unknown(part) > 0)
+                part.lookups.contains(value) && (part.lookups.len() == 1 || made_unknown(part) > 0)
             })
         };
         let open = !first.lookups.iter().all(over);
-        assert!(!open || is_part_of(seen, first), "{name}: meanwhile {seen:?}");
+        assert!(!open || is_part_of(seen, first), "{name}: of another chunk {seen:?}");
     }
 }
 
-/// Where a run stops for money, what is left would hardly buy another credit.
+/// If a run stops because of its budget, the remaining credits would more likely than not buy nothing.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
-fn what_is_left_is_used_up(scenario: &Scenario, books: &Books, run: &Finished) {
+fn remaining_credits_are_used(scenario: &Scenario, books: &Books, run: &Finished) {
     let over = run.troubles.iter().any(|trouble| trouble.kind() == ErrorKind::BudgetExceeded);
-    let Some(ceiling) = scenario.config.max_credits.filter(|_| over && scenario.is_serene_but_for_money())
+    let Some(ceiling) =
+        scenario.config.max_credits.filter(|_| over && scenario.is_undisturbed_except_by_budget())
     else {
         return;
     };
     let asked = books.seen.iter().map(|seen| seen.lookups.len()).sum::<usize>() as f64;
     let rate = (books.spent as f64 + PRIOR.0) / (asked + PRIOR.1);
     let left = ceiling - books.spent;
+    let name = "remaining credits are used while they are likely to buy a hit";
     let likely = 1.0 - (1.0 - rate).powi(left as i32);
-    assert!(likely < 0.5, "what is left is used up: {left} credits at a rate of {rate}");
-    assert!(run.receipt.count(Status::NotSent) > 0, "what is left is used up: nothing was left to ask");
+    assert!(likely < 0.5, "{name}: {left} credits at a hit rate of {rate}");
+    assert!(run.receipt.count(Status::NotSent) > 0, "{name}: every lookup was sent");
 }

@@ -1,5 +1,5 @@
-//! Whole runs of the real engine against a vendor with bad luck, under a paused clock: thousands of
-//! scenarios, each drawn from a seed, each checked against every promise. See `docs/design/simulation.md`.
+//! Whole runs of the real engine against a simulated service that often fails, under a paused clock: thousands of
+//! scenarios, each drawn from a seed and checked against every invariant. See `docs/design/simulation.md`.
 
 #![allow(unreachable_pub, missing_docs)] // a test: nobody imports it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -25,14 +25,14 @@ use check::Finished;
 use scenario::Scenario;
 use vendor::{Books, Vendor};
 
-/// Scenarios of one `cargo test`; `SIMULATION_RUNS` asks for more, `SIMULATION_SEED` for one.
+/// The number of scenarios. `SIMULATION_RUNS` sets another number; `SIMULATION_SEED` runs one scenario.
 const RUNS: u64 = 50_000;
 
-/// A run that spins keeps its clock from going on, so that no time simulated would ever be too long:
-/// after so long without any scenario coming to its end, one is stuck. They take milliseconds.
+/// If no scenario ends within this real time, one is stuck in a busy loop. The paused clock does not advance during a
+/// busy loop, so a limit on simulated time would not notice it. A scenario takes milliseconds.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Every so many, a scenario is run again: the same seed must give the same trace.
+/// One scenario in this many runs twice: the same seed must give the same trace.
 const TWICE: u64 = 10;
 
 fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
@@ -63,7 +63,7 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
             let stuck: Vec<_> = runs.iter().map(|run| (run.progress(), run.receipt())).collect();
             panic!("every run comes to an end: {stuck:#?} {:#?}", scenario.config)
         });
-        // What a stopped run gave up is still under way.
+        // Requests that a stopped run no longer waits for are still in flight.
         while books.lock().unwrap().in_flight > 0 {
             sleep(Duration::from_secs(1)).await;
         }
@@ -105,7 +105,7 @@ async fn drive(scenario: &Scenario, run: &Run, rows: Vec<Row>, later: Duration) 
     Finished { rows, outcomes, receipt: run.receipt(), troubles: run.troubles(), ended }
 }
 
-/// What must be the same each time: every request, and every outcome.
+/// What must be the same in both runs of a seed: every request and every outcome.
 fn trace(books: &Books, runs: &[Finished], took: Duration) -> String {
     let start = books.seen.first().map(|seen| seen.at);
     let sent = books.seen.iter().map(|seen| (start.map(|start| seen.at - start), &seen.lookups, seen.fate));
@@ -122,7 +122,7 @@ fn run_and_check(seed: u64) -> u64 {
     if seed.is_multiple_of(TWICE) {
         let (_, books_again, runs_again, took_again) = simulate(seed);
         let (first, second) = (trace(&books, &runs, took), trace(&books_again, &runs_again, took_again));
-        assert_eq!(first, second, "same seed, same trace");
+        assert_eq!(first, second, "the same seed gives the same trace");
     }
     books.seen.len() as u64
 }
@@ -138,29 +138,29 @@ struct Work {
     runs: u64,
     next: AtomicU64,
     requests: AtomicU64,
-    under_way: Mutex<BTreeSet<u64>>,
+    running: Mutex<BTreeSet<u64>>,
     failed: Mutex<BTreeMap<u64, Panic>>,
 }
 
-/// Takes scenarios until there are no more, or one has failed; tells of each that is over.
-fn take_some(work: &Work, over: &Sender<()>) {
+/// Runs scenarios until there are no more, or one has failed. Sends a message after each.
+fn run_scenarios(work: &Work, over: &Sender<()>) {
     while work.failed.lock().unwrap().is_empty() {
         let seed = work.next.fetch_add(1, Ordering::Relaxed);
         if seed >= work.runs {
             break;
         }
-        work.under_way.lock().unwrap().insert(seed);
+        work.running.lock().unwrap().insert(seed);
         match catch_unwind(AssertUnwindSafe(|| run_and_check(seed))) {
             Ok(sent) => _ = work.requests.fetch_add(sent, Ordering::Relaxed),
             Err(panic) => _ = work.failed.lock().unwrap().insert(seed, panic),
         }
-        work.under_way.lock().unwrap().remove(&seed);
+        work.running.lock().unwrap().remove(&seed);
         let _ = over.send(());
     }
 }
 
 #[test]
-fn every_promise_holds_in_every_scenario() {
+fn every_invariant_holds_in_every_scenario() {
     if let Some(seed) = asked("SIMULATION_SEED") {
         run_and_check(seed);
         return;
@@ -170,13 +170,13 @@ fn every_promise_holds_in_every_scenario() {
         runs,
         next: AtomicU64::default(),
         requests: AtomicU64::default(),
-        under_way: Mutex::default(),
+        running: Mutex::default(),
         failed: Mutex::default(),
     });
     let (over, overs) = channel();
     for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
         let (work, over) = (work.clone(), over.clone());
-        std::thread::spawn(move || take_some(&work, &over));
+        std::thread::spawn(move || run_scenarios(&work, &over));
     }
     drop(over);
     loop {
@@ -184,15 +184,15 @@ fn every_promise_holds_in_every_scenario() {
             Ok(()) => {}
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                // The thread that spins is left behind, and ends with the process.
-                let spinning = work.under_way.lock().unwrap().first().copied();
-                let message = "every run comes to an end: one spins, and no time goes by";
-                work.failed.lock().unwrap().insert(spinning.unwrap_or_default(), Box::new(message));
+                // The thread in the busy loop cannot be stopped; it ends with the process.
+                let stuck = work.running.lock().unwrap().first().copied();
+                let message = "every run comes to an end: one is in a busy loop";
+                work.failed.lock().unwrap().insert(stuck.unwrap_or_default(), Box::new(message));
                 break;
             }
         }
     }
-    // The lowest: seeds are handed out in order, so none below it fails.
+    // No lower seed fails: seeds are taken in order, and each that was taken has ended.
     if let Some((seed, panic)) = work.failed.lock().unwrap().pop_first() {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
@@ -201,5 +201,5 @@ fn every_promise_holds_in_every_scenario() {
     }
     let requests = work.requests.load(Ordering::Relaxed);
     println!("{runs} scenarios, {requests} requests");
-    assert!(requests > runs, "the simulation sent next to nothing");
+    assert!(requests > runs, "the simulation sent too few requests");
 }

@@ -1,4 +1,4 @@
-//! One random scenario: who asks for what, of which settings, and what luck the vendor has.
+//! One random scenario: rows, settings, and how the simulated service behaves.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use exactbuyer_core::plan::{Preference, Row};
 use exactbuyer_core::service::wire::BodyFormat;
 use fastrand::Rng;
 
-/// What the vendor may do to a request.
+/// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Answers as documented.
     Served,
-    /// Not a byte leaves.
+    /// Nothing is sent.
     NotSent,
     /// The connection drops; whether it was billed is drawn.
     Lost,
@@ -31,15 +31,15 @@ pub enum Fate {
     Unauthorized,
     /// A redirect.
     Moved,
-    /// Billed, but the body breaks off.
+    /// Billed, but the body ends early.
     Truncated,
     /// Billed, in another order.
     Reordered,
     /// Billed, with contacts left out.
     Fewer,
-    /// Billed, with a miss nobody asked for on top.
+    /// Billed, with an additional miss for a value that was not in the request.
     More,
-    /// Billed, with one contact given to somebody else's value.
+    /// Billed, with one contact under a value that was not in the request.
     Foreign,
     /// Billed, without `records_enriched`.
     Uncounted,
@@ -49,57 +49,60 @@ pub enum Fate {
     Broken,
 }
 
-/// The run beside the first.
+/// A second run at the same time.
 pub struct Second {
     pub rows: Vec<Row>,
-    /// How much later it gets them: the first may have some of its people on the way by then.
+    /// How much later it gets its rows. By then, the first run may have some of the same lookups in flight.
     pub later: Duration,
 }
 
-/// Everything that one simulated run follows from.
+/// Everything that determines one simulated run.
 pub struct Scenario {
     pub config: Config,
     pub run_credits: Option<u64>,
-    /// Nothing is sent before all rows are known, and then no answer is forgotten too early.
+    /// Whether the call is not a stream: it sends nothing before it has all its rows.
     pub whole: bool,
-    /// The most lookups that wait to be sent.
+    /// How many lookups may wait to be sent.
     pub read_ahead: usize,
     pub rows: Vec<Row>,
-    /// Rows are fed in slices of so many, with so long between them; all at once if 0.
+    /// Rows are fed in slices of this size, with `slice_wait` between them; all at once if 0.
     pub slice: usize,
     pub slice_wait: Duration,
-    /// A second run at the same time, for some of the same people.
+    /// A second run for some of the same people.
     pub second: Option<Second>,
-    /// The run is stopped then, with so much grace.
+    /// When the run is stopped, and with which grace.
     pub stop: Option<(Duration, Duration)>,
-    /// The reader of outcomes dawdles.
+    /// Whether the results are read slowly.
     pub slow_reader: bool,
     pub fates: Vec<(Fate, f64)>,
     pub hit_rate: f64,
-    /// Share of identifiers that the vendor refuses.
-    pub guilty: f64,
-    /// Calls with more lookups are 413; if 0, all of them.
+    /// The share of identifiers that the service refuses.
+    pub refused: f64,
+    /// Requests with more lookups get a 413; if 0, all requests do.
     pub largest: usize,
-    /// Credits on the vendor's side.
+    /// The credits of the account at the service.
     pub account: Option<u64>,
     pub latency_s: (f64, f64),
     pub seed: u64,
 }
 
 impl Scenario {
-    /// Nothing goes wrong, everything is there at once, and each row asks for one thing.
+    /// Nothing fails, all rows are there at once, and each has one identifier.
     pub fn is_plain(&self) -> bool {
-        self.is_serene() && self.slice == 0 && self.rows.iter().all(|row| !matches!(row, Row::Preference(_)))
+        self.is_undisturbed()
+            && self.slice == 0
+            && self.rows.iter().all(|row| !matches!(row, Row::Preference(_)))
     }
 
-    /// Nothing goes wrong, and nothing but the input, the pace and the slots holds the run back.
-    pub fn is_serene(&self) -> bool {
-        self.config.max_credits.is_none() && self.is_serene_but_for_money()
+    /// Nothing fails, and only the input, the rate limit and the slots hold the run back.
+    pub fn is_undisturbed(&self) -> bool {
+        self.config.max_credits.is_none() && self.is_undisturbed_except_by_budget()
     }
 
-    pub fn is_serene_but_for_money(&self) -> bool {
+    /// As `is_undisturbed`, but the engine may have a `max_credits`.
+    pub fn is_undisturbed_except_by_budget(&self) -> bool {
         self.fates.is_empty()
-            && self.guilty == 0.0
+            && self.refused == 0.0
             && self.largest >= self.config.chunk_size
             && self.account.is_none()
             && self.stop.is_none()
@@ -176,7 +179,7 @@ impl Scenario {
             slow_reader: pick(rng, 0.1),
             fates,
             hit_rate: if pick(rng, 0.1) { 1.0 } else { rng.f64() },
-            guilty: match rng.u8(0..20) {
+            refused: match rng.u8(0..20) {
                 0 => 1.0,
                 1..=3 => rng.f64() * 0.3,
                 _ => 0.0,
@@ -189,7 +192,8 @@ impl Scenario {
     }
 }
 
-/// Mostly a whole call. Often so few lookups may wait that answers come before the last rows are admitted.
+/// Three in four calls are not streams. In half of all calls, so few lookups may wait that answers come before the last
+/// rows are admitted.
 fn reading(seed: u64) -> (bool, usize) {
     let mut rng = Rng::with_seed(!seed);
     (rng.f64() < 0.75, if rng.bool() { rng.usize(1..=20) } else { 16_384 })
@@ -224,7 +228,7 @@ fn person(rng: &mut Rng, people: usize) -> Identifier {
     Identifier::from_canonical(FieldType::Email, format!("p{}@x.example", rng.usize(0..people)))
 }
 
-/// What can be asked of a row, in order of preference, with each identifier's place.
+/// The identifiers of a row in order of preference, each with its place.
 pub fn alternatives(row: &Row) -> Vec<(u32, String)> {
     match row {
         Row::Missing | Row::Invalid(..) => Vec::new(),

@@ -1,4 +1,4 @@
-//! The vendor of the simulation: knows the truth about everybody, bills, and has bad luck as drawn.
+//! The simulated service: it knows which people exist, bills for them, and fails as the scenario says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -16,41 +16,43 @@ use crate::scenario::{Fate, Scenario};
 /// One request that reached the network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
+    /// When it arrived, and when its reply came back or it failed.
     pub at: Instant,
     pub over: Option<Instant>,
     pub lookups: Vec<String>,
     pub fate: Fate,
     pub status: Option<u16>,
     pub billed: u64,
-    /// What was asked was plainly answered: neither lost nor garbled.
+    /// Whether each lookup got a clear answer: the reply was neither lost nor damaged.
     pub clean: bool,
-    /// For how long the vendor asked everybody to stay away.
+    /// The pause that a 429 began: its `Retry-After`, or a minute.
     pub pause: Option<Duration>,
-    /// For how long it asked for these lookups to be kept back.
+    /// The wait that the `Retry-After` of a 503 asked for.
     pub retry_after: Option<Duration>,
 }
 
 impl Seen {
-    /// Whether it was refused, free of charge.
+    /// Whether it was refused without a charge.
     pub fn is_refusal(&self) -> bool {
         matches!(self.status, Some(400 | 401 | 403 | 413 | 429 | 307))
             || self.status == Some(503) && self.fate == Fate::Busy
     }
 }
 
+/// The ledger of the service.
 #[derive(Default)]
 pub struct Books {
     pub started: Option<Instant>,
     pub seen: Vec<Seen>,
-    /// How often each was billed.
+    /// How often each lookup was billed.
     pub billed: BTreeMap<String, u64>,
-    /// Answered as a miss (in a body that can be read at least in part) or refused alone: when.
+    /// When a lookup was first answered as a miss (in a body that can be read at least in part), or was refused alone.
     pub passed: BTreeMap<String, Instant>,
-    /// Ever part of a request whose answer did not arrive plainly.
+    /// Lookups of all requests that got no clear answer.
     pub doubtful: BTreeSet<String>,
     pub spent: u64,
     pub in_flight: usize,
-    /// Requests of which not a byte left, by what they asked.
+    /// The lookups of the requests that were not sent.
     pub unsent: Vec<Vec<String>>,
 }
 
@@ -60,14 +62,14 @@ pub struct Vendor {
     rng: Arc<Mutex<Rng>>,
 }
 
-/// Whether the vendor knows somebody; fixed by the scenario's seed.
+/// Whether the service knows a person. This follows from the scenario's seed.
 pub fn is_known(scenario: &Scenario, value: &str) -> bool {
     share_of(scenario.seed, value, 1) < scenario.hit_rate
 }
 
-/// Whether the vendor refuses a record.
-pub fn is_guilty(scenario: &Scenario, value: &str) -> bool {
-    share_of(scenario.seed, value, 2) < scenario.guilty
+/// Whether the service refuses a record.
+pub fn is_refused(scenario: &Scenario, value: &str) -> bool {
+    share_of(scenario.seed, value, 2) < scenario.refused
 }
 
 fn share_of(seed: u64, value: &str, salt: u64) -> f64 {
@@ -117,7 +119,7 @@ impl Transport for Vendor {
             let place = arrive(&books, &lookups, fate);
             let status = refusal(&scenario, &books, &lookups, fate);
             let (wait, outcome) = match status {
-                // A 503 that took over 10 s is another fate.
+                // A slower 503 is `Fate::SlowBusy`.
                 Some(503) => {
                     let retry_after = draw_wait(&mut rng);
                     books.lock().unwrap().seen[place].retry_after = retry_after;
@@ -144,7 +146,7 @@ fn draw_fate(scenario: &Scenario, rng: &mut Rng) -> Fate {
     Fate::Served
 }
 
-/// A Retry-After, or none; now and then one that nobody would wait for.
+/// A Retry-After or none. One in twenty may be up to half an hour, which is too long to wait for.
 fn draw_wait(rng: &mut Rng) -> Option<Duration> {
     let longest = if rng.u8(0..20) == 0 { 30 * 60 } else { 90 };
     rng.bool().then(|| Duration::from_secs(rng.u64(1..=longest)))
@@ -167,7 +169,7 @@ fn arrive(books: &Mutex<Books>, lookups: &[String], fate: Fate) -> usize {
     books.seen.len() - 1
 }
 
-/// What is refused whatever the luck of the day.
+/// The status with which a request is refused, if it is.
 fn refusal(scenario: &Scenario, books: &Mutex<Books>, lookups: &[String], fate: Fate) -> Option<u16> {
     match fate {
         Fate::Unauthorized => return Some(401),
@@ -181,7 +183,7 @@ fn refusal(scenario: &Scenario, books: &Mutex<Books>, lookups: &[String], fate: 
     if lookups.len() > scenario.largest {
         return Some(413);
     }
-    if lookups.iter().any(|value| is_guilty(scenario, value)) {
+    if lookups.iter().any(|value| is_refused(scenario, value)) {
         return Some(400);
     }
     let cost = lookups.iter().filter(|value| is_known(scenario, value)).count() as u64;
@@ -193,7 +195,7 @@ fn plain_reply(status: u16) -> Reply {
     Reply { status, retry_after: None, body: Bytes::from_static(b"<html></html>"), cut: None }
 }
 
-/// Bills, mostly, and answers in the way of the fate; after how long.
+/// Bills (unless the fate says otherwise) and answers according to the fate. Returns the time that this takes.
 fn serve(
     scenario: &Scenario,
     books: &Mutex<Books>,
@@ -264,7 +266,7 @@ fn answer(scenario: &Scenario, lookups: &[String], fate: Fate, rng: &mut Rng) ->
     Reply { status: 200, retry_after: None, body: body.into(), cut }
 }
 
-/// The reply is on the books before the engine can act on it.
+/// Enters the reply in the ledger before the engine can act on it.
 fn leave(
     books: &Mutex<Books>,
     scenario: &Scenario,

@@ -41,7 +41,7 @@ fn an_age_that_nobody_can_tell_is_too_old_where_there_is_a_limit() {
 }
 
 #[test]
-fn a_refresh_asks_again_and_the_new_answer_counts() {
+fn after_the_clock_was_set_back_a_refreshed_answer_is_used() {
     let folder = Folder::new();
     let vendor = Vendor::new(|number, values| {
         let mut reply = found(values);
@@ -63,7 +63,7 @@ fn a_refresh_asks_again_and_the_new_answer_counts() {
 }
 
 #[test]
-fn a_pause_becomes_no_longer() {
+fn setting_the_clock_back_does_not_make_a_pause_longer() {
     let folder = Folder::new();
     let pause = Duration::from_mins(50);
     let vendor = Vendor::new(move |_, _| Ok(Reply { retry_after: Some(pause), ..status(429) }));

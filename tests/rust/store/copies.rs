@@ -26,7 +26,7 @@ fn books(folder: &Folder) -> (u64, u64) {
 }
 
 #[test]
-fn two_copies_that_went_on_are_merged_in_any_direction_and_nothing_is_bought_again() {
+fn copies_that_were_both_used_merge_in_any_direction_and_nothing_is_paid_for_again() {
     let (a, vendor) = (Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["ana"]);
     let (ancestor, b) = (copy(&a), copy(&a));
@@ -176,7 +176,7 @@ fn a_decision_about_a_doubt_reaches_each_copy() {
 }
 
 #[test]
-fn what_was_not_charged_stays_so_when_its_answer_comes_from_another_copy() {
+fn a_request_marked_as_not_charged_stays_so_when_another_copy_has_its_answer() {
     let (a, b) = (Folder::new(), Folder::new());
     let store = a.store();
     let pending = claim(&store, 0, 0, &lookups("uta uwe")).unwrap();

@@ -58,7 +58,7 @@ fn reading_the_files_keeps_others_from_taking_the_log_away() {
 }
 
 #[test]
-fn a_store_with_a_second_name_is_not_opened() {
+fn a_store_with_a_second_hard_link_is_not_opened() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana"]);
     fs::hard_link(folder.file("a.db"), folder.file("b.db")).unwrap();
@@ -73,7 +73,7 @@ fn a_store_with_a_second_name_is_not_opened() {
 
 /// The only kind of bad place that can be made anywhere without being root.
 #[test]
-fn a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_with_a_warning() {
+fn a_synchronised_folder_is_refused_for_a_new_store_and_an_existing_store_gives_a_warning() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana"]);
     let cloud = folder.path().join("Dropbox");
@@ -111,7 +111,7 @@ fn a_store_is_not_made_in_a_synchronised_folder_and_one_that_is_there_is_opened_
 }
 
 #[test]
-fn a_second_name_given_to_a_store_in_use_stops_it() {
+fn a_store_in_use_that_gets_a_second_hard_link_is_not_written_to() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let store = folder.store();
     let ask = |name| run(&engine(settings(), &vendor, &store), rows(&[name]), RunOptions::default());

@@ -67,7 +67,7 @@ pub(crate) fn fork_in_use(folder: &Path, store: &SqliteStore, is_writing: bool) 
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_child_that_was_forked_in_the_middle_of_work_has_no_part_in_the_locks() {
+fn a_child_forked_during_work_does_not_keep_the_parents_locks() {
     for part in ["forks", "forks-while-it-writes"] {
         let folder = Folder::new();
         once(&folder, settings(), &Vendor::honest(), &["zoe"]);

@@ -111,7 +111,7 @@ fn nothing_of_ana(folder: &Folder, store: &SqliteStore) {
 }
 
 #[test]
-fn who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_in_with_it() {
+fn a_contact_in_flight_is_not_stored_if_a_person_that_it_mentions_is_purged_meanwhile() {
     let folder = Folder::new();
     let store = folder.store();
     let (purging, gossip) = (store.clone(), gossip());
@@ -133,7 +133,7 @@ fn who_is_purged_while_a_contact_that_mentions_them_is_under_way_does_not_come_i
 }
 
 #[test]
-fn who_was_purged_does_not_come_in_with_others_until_allowed() {
+fn a_contact_that_mentions_a_purged_person_is_not_stored_until_they_are_allowed() {
     let (folder, vendor) = (Folder::new(), gossip());
     let store = folder.store();
     store.purge(&email("ana")).unwrap();

@@ -32,7 +32,7 @@ fn was_told(done: &Done, what: &str) {
 }
 
 #[test]
-fn whoever_deletes_the_side_file_does_not_make_the_living_look_dead() {
+fn deleting_the_side_file_does_not_make_running_processes_look_dead() {
     let folder = Folder::new();
     let mut other = Other::start(&folder, "silent");
     other.says("asked");
@@ -66,7 +66,7 @@ fn a_copy_of_the_side_file_is_not_taken_for_it() {
 }
 
 #[test]
-fn who_holds_a_lock_that_nobody_finds_stops_before_anything_is_sent() {
+fn a_process_whose_side_file_was_deleted_or_replaced_sends_nothing() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let store = folder.store();
     ask(&store, &vendor, &["ana"]);
@@ -139,7 +139,7 @@ fn nobody_resends_what_the_living_have_under_way_though_their_side_file_is_gone(
 }
 
 #[test]
-fn who_has_a_store_open_that_was_deleted_sends_nothing() {
+fn a_process_whose_store_was_deleted_sends_nothing() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let store = folder.store();
     ask(&store, &vendor, &["ana"]);
@@ -153,7 +153,7 @@ fn who_has_a_store_open_that_was_deleted_sends_nothing() {
 }
 
 #[test]
-fn who_has_a_store_open_that_was_replaced_sends_nothing() {
+fn a_process_whose_store_was_replaced_sends_nothing() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     ask(&folder.store(), &vendor, &["ana"]);
     fs::copy(folder.file("a.db"), folder.file("backup")).unwrap();
@@ -182,7 +182,7 @@ fn a_new_store_is_not_made_while_others_have_the_deleted_one_in_use() {
 }
 
 #[test]
-fn a_backup_beside_the_log_of_the_dead_is_not_mixed_with_it() {
+fn a_backup_is_not_opened_with_the_log_of_a_store_whose_process_died() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["zoe"]);
     fs::copy(folder.file("a.db"), folder.file("backup")).unwrap();

@@ -56,7 +56,7 @@ fn what_somebody_decided_to_resend_is_in_doubt_again() {
 }
 
 #[test]
-fn what_a_run_resends_by_itself_is_in_doubt_once_and_counted_twice() {
+fn an_automatic_resend_that_is_lost_leaves_one_doubt_and_counts_twice() {
     let folder = Folder::new();
     in_doubt(&folder);
     sent_again_and_killed(&folder, "resend");

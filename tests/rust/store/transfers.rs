@@ -31,7 +31,7 @@ fn is_kept(store: &SqliteStore) -> bool {
 }
 
 #[test]
-fn a_truncated_reply_is_not_kept_once_somebody_was_purged() {
+fn a_truncated_reply_is_not_kept_after_a_person_was_purged() {
     let folder = Folder::new();
     let store = folder.store();
     let ask = |name| {
@@ -61,7 +61,7 @@ fn a_truncated_reply_does_not_come_with_another_store_once_somebody_was_purged()
 }
 
 #[test]
-fn a_contact_that_was_erased_from_a_copy_is_erased_by_a_merge_however_it_mentions_the_person() {
+fn a_merge_erases_a_contact_that_the_other_copy_has_erased_however_it_mentions_the_person() {
     let a = Folder::new();
     once(&a, settings(), &gossip("call 555-0123"), &["bob", "eve"]);
     let b = copy(&a);
@@ -80,7 +80,7 @@ fn a_contact_that_was_erased_from_a_copy_is_erased_by_a_merge_however_it_mention
 }
 
 #[test]
-fn a_contact_that_only_one_copy_has_is_erased_by_a_merge_if_it_mentions_who_was_purged_from_the_other() {
+fn a_merge_erases_a_contact_of_one_copy_that_mentions_a_person_purged_from_the_other() {
     let a = Folder::new();
     once(&a, settings(), &Vendor::honest(), &["ana"]);
     let b = copy(&a);
@@ -109,7 +109,7 @@ fn an_answer_that_is_newer_than_a_purge_by_age_survives_a_merge() {
 }
 
 #[test]
-fn a_merge_that_ended_before_it_had_erased_people_is_completed_by_the_next() {
+fn a_merge_that_was_killed_before_it_erased_people_is_completed_by_the_next() {
     let a = Folder::new();
     once(&a, settings(), &gossip("friend of ANA@x.example"), &["ana", "bob", "eve"]);
     let (b, unrelated) = (copy(&a), Folder::new());
@@ -129,7 +129,7 @@ fn a_merge_that_ended_before_it_had_erased_people_is_completed_by_the_next() {
 }
 
 #[test]
-fn a_merge_says_whether_the_log_was_emptied_and_the_next_one_empties_it() {
+fn a_merge_reports_whether_the_log_was_emptied_and_the_next_merge_empties_it() {
     let a = Folder::new();
     once(&a, settings(), &Vendor::honest(), &["ana", "bob"]);
     let b = copy(&a);

@@ -11,7 +11,7 @@ use crate::copies::{Kind, claim};
 use crate::fixture::*;
 
 #[test]
-fn however_many_answers_wait_for_a_lock_all_of_them_are_stored() {
+fn all_of_150_answers_that_wait_for_a_lock_are_stored() {
     const MANY: usize = 150;
     let folder = Folder::new();
     let path = folder.file("a.db");

@@ -1,8 +1,8 @@
-//! What must be true of a store whatever happened to those who used it. Each check is named by what
-//! it asserts.
+//! The invariants of a store whose processes were killed or failed. An assertion that fails begins with the invariant's
+//! name.
 //!
-//! The file is read here with statements of its own and not through the store, where that is what is
-//! checked: a check must not bend with what it checks.
+//! Where the store itself is checked, the file is read with separate SQL and not through the store, so that an error in
+//! the store is noticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,19 +24,19 @@ pub(crate) enum Kept {
     Unknown,
     /// Refused, or barred.
     Closed,
-    /// Nothing: whoever asks would send it.
+    /// Nothing: a run would send it.
     Nothing,
-    /// Somebody is asking.
+    /// A request for it is in flight.
     Held,
 }
 
-/// A store as it lay on the disk at one moment, and what it says of itself once it is opened.
+/// A store as it was on the disk at one moment, and what it reports after it is opened.
 pub(crate) struct Snapshot {
-    /// What was being asked for, by whom: intents without an answer.
+    /// The lookups in flight, each with its owner: intents without an answer.
     pub(crate) open: BTreeMap<String, i64>,
-    /// What was in doubt before.
+    /// The lookups that were in doubt before.
     pub(crate) doubted: BTreeSet<String>,
-    /// What is in doubt now.
+    /// The lookups that are in doubt now.
     pub(crate) unknown: BTreeSet<String>,
     kept: BTreeMap<String, Kept>,
     pub(crate) credits: u64,
@@ -44,7 +44,7 @@ pub(crate) struct Snapshot {
     pub(crate) hits: u64,
 }
 
-/// The files of a store that outlive its process and its machine.
+/// Copies the files of a store that still count after a crash of the process or the machine.
 fn copy(path: &Path, folder: &Folder) -> PathBuf {
     let to = folder.path().join("copy.db");
     for end in ["", "-wal", "-journal"] {
@@ -61,7 +61,7 @@ fn copy(path: &Path, folder: &Folder) -> PathBuf {
 }
 
 impl Snapshot {
-    /// Of a store that no process has open; what becomes of the copy does not touch it.
+    /// Takes a snapshot of a store that no process has open. Only copies of it are opened.
     pub(crate) fn take(path: &Path, people: &[String]) -> Self {
         let folder = Folder::new();
         let (open, doubted) = intents(&copy(path, &folder));
@@ -69,10 +69,10 @@ impl Snapshot {
         Self::open(&copy(path, &folder), people, open, doubted)
     }
 
-    /// Opens a store and asks it.
+    /// Opens a store and reads what it has.
     fn open(path: &Path, people: &[String], open: BTreeMap<String, i64>, doubted: BTreeSet<String>) -> Self {
         let store = SqliteStore::open(path, "loopback")
-            .unwrap_or_else(|error| panic!("a store opens whatever happened to it: {error}"));
+            .unwrap_or_else(|error| panic!("a store can always be opened: {error}"));
         let unknown = store.unknown().unwrap();
         let unknown = unknown.iter().map(|doubt| doubt.identifier.canonical().to_owned()).collect();
         let info = store.info().unwrap();
@@ -87,12 +87,12 @@ impl Snapshot {
         self.kept.get(value).copied().unwrap_or(Kept::Nothing)
     }
 
-    /// What must be true after every death.
+    /// Checks what holds after every death of a process.
     pub(crate) fn check(&self, given: &[Given], ledger: &Ledger) {
         self.no_answer_is_lost(given);
-        self.unknown_is_what_was_open();
-        self.what_was_sent_is_known_or_unknown(ledger);
-        self.the_books_cover_the_bill(ledger);
+        self.the_doubts_are_exactly_the_open_intents();
+        self.each_sent_lookup_is_a_hit_a_miss_or_in_doubt(ledger);
+        self.the_journal_covers_the_billed_credits(ledger);
         nothing_is_billed_twice(ledger);
     }
 
@@ -103,17 +103,17 @@ impl Snapshot {
                 "found" => kept == Kept::Hit(row.record),
                 "not_found" => kept == Kept::Miss,
                 "unknown" => {
-                    assert_eq!(kept, Kept::Unknown, "what is in doubt stays so: {}", row.value);
+                    assert_eq!(kept, Kept::Unknown, "a doubt stays until the user decides: {}", row.value);
                     continue;
                 }
                 _ => continue,
             };
-            assert!(same, "no answer is lost: {row:?} was given, the store has {kept:?}");
+            assert!(same, "no answer is lost: {row:?} was delivered, the store has {kept:?}");
         }
     }
 
-    /// Also what has been billed since it was killed: it was on its way.
-    fn what_was_sent_is_known_or_unknown(&self, ledger: &Ledger) {
+    /// Includes what has been billed since the process was killed: those requests were in flight.
+    fn each_sent_lookup_is_a_hit_a_miss_or_in_doubt(&self, ledger: &Ledger) {
         for entry in ledger.entries() {
             let kept = self.kept(entry.value);
             let right = match kept {
@@ -122,41 +122,44 @@ impl Snapshot {
                 Kept::Unknown => true,
                 Kept::Closed | Kept::Nothing | Kept::Held => false,
             };
-            assert!(right, "what was sent is known or unknown: {entry:?}, and the store has {kept:?}");
+            assert!(
+                right,
+                "each lookup that was sent is a hit, a miss or in doubt: {entry:?}, and the store has {kept:?}"
+            );
         }
     }
 
-    fn unknown_is_what_was_open(&self) {
+    fn the_doubts_are_exactly_the_open_intents(&self) {
         let open: BTreeSet<String> = self.open.keys().chain(&self.doubted).cloned().collect();
         let (more, less): (Vec<_>, Vec<_>) =
             (self.unknown.difference(&open).collect(), open.difference(&self.unknown).collect());
         assert!(
             more.is_empty() && less.is_empty(),
-            "unknown is what was open: {more:?} were not, {less:?} are not said to be unknown"
+            "the doubts are exactly the intents that were open: {more:?} were not open, {less:?} are not in doubt"
         );
     }
 
-    fn the_books_cover_the_bill(&self, ledger: &Ledger) {
+    fn the_journal_covers_the_billed_credits(&self, ledger: &Ledger) {
         let (known, billed) = (self.credits, ledger.credits());
         assert!(
             known <= billed && billed <= known + self.in_doubt,
-            "the books cover the bill: {billed} billed, {known} + {} on the books",
+            "the journal covers the billed credits: {billed} billed, {known} + {} in the journal",
             self.in_doubt
         );
     }
 }
 
-/// Of each identifier at most once.
+/// Each identifier is billed at most once.
 pub(crate) fn nothing_is_billed_twice(ledger: &Ledger) {
     for (_, value, _, billed) in ledger.identifiers() {
         assert!(billed <= 1, "nothing is billed twice: {value} {billed} times");
     }
 }
 
-/// How the store stands to each of these people.
+/// What the store has for each of these people.
 pub(crate) fn kept(store: &SqliteStore, people: &[String]) -> BTreeMap<String, Kept> {
     let lookups: Vec<_> = people.iter().map(|value| person(value)).collect();
-    // As a run finds them, with their contacts: a plan does not read contacts.
+    // As a run reads them, with their contacts. (A plan does not read contacts.)
     let run = store.begin(Terms::default());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (required, lookups) = ([].into(), lookups.iter().collect::<Vec<_>>());
@@ -173,14 +176,14 @@ pub(crate) fn kept(store: &SqliteStore, people: &[String]) -> BTreeMap<String, K
     people.iter().cloned().zip(availability.into_iter().map(kept)).collect()
 }
 
-/// Every page and index agrees with every other, in SQLite's own judgement.
+/// SQLite's integrity check finds nothing.
 pub(crate) fn is_sound(path: &Path) {
     let connection = Connection::open(path).unwrap();
     let said: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(said, "ok", "the file is sound");
+    assert_eq!(said, "ok", "a store can always be opened: SQLite's integrity check");
 }
 
-/// What is being asked for, by whom, and what was left in doubt before: as they stand in the file.
+/// The lookups in flight with their owners, and the earlier doubts, as they are in the file.
 pub(crate) fn intents(path: &Path) -> (BTreeMap<String, i64>, BTreeSet<String>) {
     let connection = Connection::open(path).unwrap();
     let tables: i64 = connection
@@ -191,7 +194,7 @@ pub(crate) fn intents(path: &Path) -> (BTreeMap<String, i64>, BTreeSet<String>) 
         )
         .unwrap();
     if tables == 0 {
-        return (BTreeMap::new(), BTreeSet::new()); // Killed before it was made.
+        return (BTreeMap::new(), BTreeSet::new()); // The process was killed before it had created the tables.
     }
     let mut open = BTreeMap::new();
     let mut ask = connection.prepare("SELECT intent, owner FROM request WHERE settled_ms IS NULL").unwrap();
@@ -221,8 +224,8 @@ pub(crate) fn intents(path: &Path) -> (BTreeMap<String, i64>, BTreeSet<String>) 
     (open, doubted)
 }
 
-/// A block taken apart: identifiers and what was found for them. A type, a state, and two texts with
-/// their lengths, seven bits to a byte.
+/// Decodes a block into identifiers and what was found for them. Each entry has a type, a state, and two texts, each
+/// with its length as a varint of seven bits to a byte.
 fn entries(packed: &[u8]) -> Vec<(String, Vec<u8>)> {
     let raw = zstd::decode_all(packed).unwrap();
     let (mut rest, mut entries) = (&raw[..], Vec::new());

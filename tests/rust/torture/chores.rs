@@ -1,5 +1,5 @@
-//! What people do to a store between runs, with a disk that fails at each step of it: they can do it
-//! again, and nothing is lost meanwhile.
+//! Purges, merges and migrations on a disk that fails at each of their steps. A failed operation loses no other data
+//! and can be repeated.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,8 @@ use crate::fixture::{Folder, Vendor, email, engine, found, holds, rows, run, set
 use crate::one_more_try;
 use crate::step::{Failing, fails_as};
 
-/// One of them: on a fresh copy of the stores, with what is checked after it has failed, and after it
-/// was done again.
+/// An operation on fresh copies of the stores, what is checked after it has failed, and what is checked after it has
+/// been repeated.
 struct Chore {
     name: &'static str,
     act: fn(&Path) -> Result<(), Error>,
@@ -34,15 +34,20 @@ struct Before {
 }
 
 const CHORES: [Chore; 3] = [
-    Chore { name: "purge", act: purge, after_failure: others_are_left_alone, after_all: no_byte_is_left },
+    Chore { name: "purge", act: purge, after_failure: no_other_data_is_lost, after_all: no_byte_is_left },
     Chore { name: "merge", act: merge, after_failure: both_are_as_they_were, after_all: both_are_one },
-    Chore { name: "migrate", act: migrate_older, after_failure: a_backup_is_one, after_all: all_is_there },
+    Chore {
+        name: "migrate",
+        act: migrate_older,
+        after_failure: every_backup_is_complete,
+        after_all: all_is_there,
+    },
 ];
 
 const HERE: &str = "a.db";
 const THERE: &str = "b.db";
 
-/// Who is purged.
+/// The person who is purged.
 const GONE: &str = "p3@x.example";
 
 pub(crate) fn every_chore_fails_once(times: u64) -> String {
@@ -67,10 +72,10 @@ pub(crate) fn every_chore_fails_once(times: u64) -> String {
         assert!(most > 10, "{} has too few steps: {most}", chore.name);
         steps.push(format!("{} in {most}", chore.name));
     }
-    format!("{} steps, {failed} failures: done again each time, and nothing was lost", steps.join(", "))
+    format!("{} steps, {failed} failures: repeated each time, and no other data was lost", steps.join(", "))
 }
 
-/// Two stores, one of a few chunks with a doubt, one with some people of the first.
+/// Makes two stores: one with a few chunks and a doubt, and one with some people of the first.
 fn prepare() -> Before {
     let folder = Folder::new();
     let vendor = Vendor::new(|number, values| match number {
@@ -92,7 +97,7 @@ fn prepare() -> Before {
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, "loopback")
-        .unwrap_or_else(|error| panic!("a store opens whatever happened to it: {error}"))
+        .unwrap_or_else(|error| panic!("a store can always be opened: {error}"))
 }
 
 fn look(path: &Path) -> (BTreeMap<String, Kept>, Info) {
@@ -105,7 +110,7 @@ fn look(path: &Path) -> (BTreeMap<String, Kept>, Info) {
     looked
 }
 
-/// One failure; how many steps there were.
+/// Lets one step fail. Returns how many steps there were.
 fn fails(chore: &Chore, before: &Before, failing: Failing) -> u64 {
     let folder = Folder::new();
     for file in [HERE, THERE] {
@@ -120,7 +125,7 @@ fn fails(chore: &Chore, before: &Before, failing: Failing) -> u64 {
     let steps = *steps.lock().unwrap();
     (chore.after_failure)(before, folder.path());
     if let Err(error) = (chore.act)(folder.path()) {
-        panic!("a chore can be done again: {} {failing:?}: {error}, after {done:?}", chore.name);
+        panic!("a failed operation can be repeated: {} {failing:?}: {error}, after {done:?}", chore.name);
     }
     (chore.after_all)(before, folder.path());
     steps
@@ -131,20 +136,20 @@ fn purge(folder: &Path) -> Result<(), Error> {
     store.purge(&email("p3")).map(|_| ())
 }
 
-fn others_are_left_alone(before: &Before, folder: &Path) {
+fn no_other_data_is_lost(before: &Before, folder: &Path) {
     let (now, info) = look(&folder.join(HERE));
     for (value, kept) in &before.here {
         let right = if value == GONE { now[value] != Kept::Nothing } else { now[value] == *kept };
-        assert!(right, "nothing else is lost: {value} has {:?}, and had {kept:?}", now[value]);
+        assert!(right, "no other data is lost: {value} has {:?}, and had {kept:?}", now[value]);
     }
-    assert_eq!(books(&info), books(&before.books.0), "the books stay as they are");
+    assert_eq!(books(&info), books(&before.books.0), "no other data is lost: the sums of the journal");
 }
 
 fn no_byte_is_left(before: &Before, folder: &Path) {
-    others_are_left_alone(before, folder);
-    assert!(!holds(folder, "p3@x.example"), "no byte is left of who was purged");
-    assert!(holds(folder, "p2@x.example"), "the others are looked for in vain");
-    assert_eq!(look(&folder.join(HERE)).0[GONE], Kept::Closed, "who was purged is not asked for");
+    no_other_data_is_lost(before, folder);
+    assert!(!holds(folder, "p3@x.example"), "no byte of a purged person is left");
+    assert!(holds(folder, "p2@x.example"), "the search for bytes finds people who were not purged");
+    assert_eq!(look(&folder.join(HERE)).0[GONE], Kept::Closed, "a purged person is not asked for");
 }
 
 fn merge(folder: &Path) -> Result<(), Error> {
@@ -156,12 +161,12 @@ fn both_are_as_they_were(before: &Before, folder: &Path) {
     let (here, there) = (look(&folder.join(HERE)).0, look(&folder.join(THERE)));
     for (value, kept) in &before.here {
         let right = here[value] == *kept || matches!(kept, Kept::Nothing | Kept::Unknown);
-        assert!(right, "nothing is lost: {value} has {:?}, and had {kept:?}", here[value]);
+        assert!(right, "no other data is lost: {value} has {:?}, and had {kept:?}", here[value]);
     }
     assert_eq!(
         (&there.0, books(&there.1)),
         (&before.there, books(&before.books.1)),
-        "the other stays as it is"
+        "no other data is lost: the store that is merged from"
     );
 }
 
@@ -170,7 +175,7 @@ fn both_are_one(before: &Before, folder: &Path) {
     let (here, info) = look(&folder.join(HERE));
     for (value, kept) in &before.there {
         let right = *kept == Kept::Nothing || here[value] == *kept || before.here[value] == here[value];
-        assert!(right, "nothing is lost: {value} has {:?}, and the other {kept:?}", here[value]);
+        assert!(right, "no other data is lost: {value} has {:?}, and the other {kept:?}", here[value]);
     }
     let (ours, theirs) = (books(&before.books.0), books(&before.books.1));
     assert_eq!(books(&info), [0, 1, 2].map(|n| ours[n] + theirs[n]), "each request is taken over once");
@@ -184,20 +189,20 @@ fn migrate_older(folder: &Path) -> Result<(), Error> {
     migrate(&folder.join(HERE), &Interrupt::default()).map(|_| ())
 }
 
-fn a_backup_is_one(_: &Before, folder: &Path) {
+fn every_backup_is_complete(_: &Before, folder: &Path) {
     for backup in backups(folder) {
         is_sound(&backup);
         let connection = rusqlite::Connection::open(&backup).unwrap();
         let requests = connection.query_row("SELECT count(*) FROM request", [], |row| row.get::<_, i64>(0));
-        assert!(requests.is_ok_and(|requests| requests > 0), "a backup is one");
+        assert!(requests.is_ok_and(|requests| requests > 0), "every backup is complete");
     }
 }
 
 fn all_is_there(before: &Before, folder: &Path) {
-    a_backup_is_one(before, folder);
+    every_backup_is_complete(before, folder);
     assert!(!backups(folder).is_empty(), "there is a backup");
     let (now, info) = look(&folder.join(HERE));
-    assert_eq!((&now, books(&info)), (&before.here, books(&before.books.0)), "nothing is lost");
+    assert_eq!((&now, books(&info)), (&before.here, books(&before.books.0)), "no other data is lost");
 }
 
 fn backups(folder: &Path) -> Vec<PathBuf> {

@@ -1,5 +1,5 @@
-//! Processes that are killed while they run, each followed by another that goes on with the same
-//! store; after each death the store is held against the sandbox's ledger, row by row.
+//! Processes are killed while they run, and the next process continues with the same store. After each death, the store
+//! is compared with the sandbox's ledger, row by row.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
@@ -13,21 +13,21 @@ use crate::fixture::Folder;
 use crate::one_more_try;
 use crate::worker::{Given, Job, Moment, Remains, Worker};
 
-/// Kills from outside in one check.
+/// The number of kills from outside.
 const KILLS: u64 = 100;
 
-/// Processes that go on with one store, until the last is let live.
+/// How many processes use one store and are killed. One more follows and is not killed.
 const LIVES: usize = 8;
 
-/// Rows that each of them has on top of the one before; in a few rounds, as many as make the store
-/// sort its answers into their index.
+/// How many rows each process has more than the one before. In a few rounds there are so many that the store sorts its
+/// answers into their index.
 const ROWS: usize = 40;
 const MANY_ROWS: usize = 4_000;
 
-/// Runs until one has nothing left to do: bad luck stops a run early.
+/// How often the last call may be repeated until nothing is left to do: a fault of the sandbox may stop a run early.
 const RESUMES: usize = 20;
 
-/// What a worker has last said when it is killed: somebody is at each of them.
+/// The stages that a worker reports. Some worker is killed at each of them.
 const STAGES: [&str; 4] = ["opening", "open", "running", "closing"];
 
 #[derive(Default)]
@@ -42,10 +42,10 @@ struct Tally {
 
 pub(crate) fn processes_are_killed(times: u64) -> String {
     let mut tally = Tally::default();
-    // How long a worker lives if it is let, and how often it touches its files: learnt on the way.
+    // How long a worker runs if it is not killed, and how many operations it does on its files. Updated from each run.
     let mut life = Life { lived: Duration::from_millis(150), acts: 300 };
     let mut long_life = Life { lived: Duration::from_millis(900), acts: 2_000 };
-    // Longer, where chance has left out a stage.
+    // More kills if no worker was killed at some stage.
     let missing = |tally: &Tally| STAGES.iter().any(|stage| !tally.stages.contains_key(*stage));
     while tally.kills < KILLS * times || tally.kills < 5 * KILLS && missing(&tally) {
         let large = tally.rounds % 16 == 10;
@@ -53,10 +53,10 @@ pub(crate) fn processes_are_killed(times: u64) -> String {
         one_round(tally.rounds, large, &mut tally, life);
         tally.rounds += 1;
     }
-    assert!(!missing(&tally), "nobody was killed at one of {STAGES:?}: {:?}", tally.stages);
+    assert!(!missing(&tally), "no worker was killed at one of {STAGES:?}: {:?}", tally.stages);
     assert!(tally.unknown > 0 && tally.hits > 0, "the kills left nothing in doubt, or nothing was bought");
     format!(
-        "{} killed from outside and {} from within at {:?}, each gone on with; {} stores, {} contacts, {} left in doubt",
+        "{} killed from outside and {} from within at {:?}; {} stores, {} contacts, {} lookups left in doubt",
         tally.kills, tally.from_within, tally.stages, tally.rounds, tally.hits, tally.unknown
     )
 }
@@ -100,14 +100,15 @@ fn one_round(number: u64, large: bool, tally: &mut Tally, life: &mut Life) {
         one_more_try();
         given.extend(remains.given);
         if job.store.exists() {
+            let name = "the doubts are exactly the intents that were open";
             let snapshot = Snapshot::take(&job.store, &people);
             snapshot.check(&given, &sandbox.ledger());
             ever_open.extend(snapshot.open.into_keys());
             let more = snapshot.unknown.difference(&ever_open).next();
-            assert!(faulty || more.is_none(), "unknown is what was open: {more:?} never was");
+            assert!(faulty || more.is_none(), "{name}: {more:?} never was");
         }
     }
-    goes_on_to_the_end(&job, &people, given, &sandbox, faulty, tally);
+    completes_the_list(&job, &people, given, &sandbox, faulty, tally);
 }
 
 fn live_and_die(job: &Job, life: &mut Life, rng: &mut Rng, tally: &mut Tally) -> Remains {
@@ -117,7 +118,7 @@ fn live_and_die(job: &Job, life: &mut Life, rng: &mut Rng, tally: &mut Tally) ->
         tally.from_within += u64::from(remains.status.signal() == Some(9));
         remains
     } else {
-        // Over all of its life, and as often shortly after it has come to a certain stage.
+        // At any time of its life, or shortly after it has reached a stage.
         let stages = ["opening", "opening", "opening", "opening", "opening", "open", "closing"];
         let stage = stages[rng.usize(..stages.len())];
         let most = if stage == "opening" { life.lived.mul_f64(1.1) } else { Duration::from_millis(5) };
@@ -131,17 +132,17 @@ fn live_and_die(job: &Job, life: &mut Life, rng: &mut Rng, tally: &mut Tally) ->
     };
     match remains.status.signal() {
         Some(9) => {}
-        Some(signal) => panic!("a worker ends as it should: by signal {signal}"),
+        Some(signal) => panic!("a worker ends without an error: signal {signal}"),
         None => {
-            assert!(remains.status.success(), "a worker ends as it should: {:?}", remains.status);
+            assert!(remains.status.success(), "a worker ends without an error: {:?}", remains.status);
             life.lived = (life.lived + remains.lived) / 2;
         }
     }
     remains
 }
 
-/// The same call again, until there is nothing left to do; then everything must be in its place.
-fn goes_on_to_the_end(
+/// Repeats the call until nothing is left to do, and compares the result with the store.
+fn completes_the_list(
     job: &Job,
     people: &[String],
     mut given: Vec<Given>,
@@ -152,7 +153,7 @@ fn goes_on_to_the_end(
     let mut last = None;
     for _ in 0..RESUMES {
         let remains = Worker::start(job).ends();
-        assert!(remains.status.success(), "a worker ends as it should: {:?}", remains.status);
+        assert!(remains.status.success(), "a worker ends without an error: {:?}", remains.status);
         assert_eq!(remains.given.len(), job.rows.len(), "every row has its outcome");
         given.extend(remains.given.clone());
         let done = remains.given.iter().all(|row| row.status != "not_sent");
@@ -165,19 +166,19 @@ fn goes_on_to_the_end(
     let snapshot = Snapshot::take(&job.store, people);
     let ledger = sandbox.ledger();
     snapshot.check(&given, &ledger);
-    assert!(snapshot.open.is_empty(), "who ends in peace leaves nothing open");
+    assert!(snapshot.open.is_empty(), "a process that is not killed leaves no open intent");
     for row in &last.given {
         let kept = snapshot.kept(&row.value);
         let expected = match &*row.status {
             "found" => Kept::Hit(row.record),
             "not_found" => Kept::Miss,
             "unknown" => Kept::Unknown,
-            status => panic!("the same call again does the rest: {} is {status}", row.value),
+            status => panic!("repeating a call completes it: {} is {status}", row.value),
         };
-        assert_eq!(kept, expected, "what a run says is what the store has: {}", row.value);
+        assert_eq!(kept, expected, "a run delivers what the store has: {}", row.value);
     }
     if !faulty {
-        assert_eq!(last.troubles, [""; 0], "what others left in doubt is told, and not raised");
+        assert_eq!(last.troubles, [""; 0], "doubts of other processes are not errors of a run");
     }
     tally.unknown += snapshot.unknown.len() as u64;
     tally.hits += snapshot.hits;

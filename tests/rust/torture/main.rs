@@ -1,7 +1,7 @@
-//! What the durable store promises, put to the proof: processes that are killed, disks that fail or
-//! lose their power, several processes at once. See `docs/design/store-proofs.md`.
+//! The proofs of the durable store: killed processes, failing disks, power cuts, several processes at once. See
+//! `docs/design/store-proofs.md`.
 //!
-//! Without the usual test harness: the processes that are killed are this program, started again.
+//! They do not use the usual test harness, because the processes that are killed are this program, started again.
 
 #![allow(missing_docs)] // a test: nobody imports it
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -23,12 +23,12 @@ use std::panic::{UnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// How much of it: 1 is what a check takes, `TORTURE=10` is ten times as much.
+/// How thorough the proofs are: `TORTURE=10` makes ten times as many tries as the default of 1.
 fn times() -> u64 {
     std::env::var("TORTURE").map_or(1, |text| text.parse().expect("TORTURE is a number"))
 }
 
-/// Tries made so far by the proof that is under way: said with what fails.
+/// How many tries the current proof has made. A failure reports this number.
 static TRIES: AtomicU64 = AtomicU64::new(0);
 
 fn one_more_try() {
@@ -37,12 +37,12 @@ fn one_more_try() {
 
 type Proof = fn(u64) -> String;
 
-/// By name; each says what it has looked at.
+/// The proofs by name. Each returns a summary of what it has tried.
 const PROOFS: [(&str, Proof); 7] = [
     ("step", step::every_step_fails_once),
     ("send", step::every_send_fails_once),
     ("chore", chores::every_chore_fails_once),
-    ("power", power::the_power_goes),
+    ("power", power::the_power_is_cut),
     ("kill", kill::processes_are_killed),
     ("many", many::eight_at_once),
     ("read", many::eight_while_their_files_are_read),
@@ -56,7 +56,7 @@ fn main() {
         worker::work(job);
         return;
     }
-    // Other words choose proofs; what begins with a dash is for another harness.
+    // Other words choose proofs. Words with a dash are options of the usual harness.
     let chosen = |name: &str| {
         let mut words = words.iter().filter(|word| !word.starts_with('-')).peekable();
         words.peek().is_none() || words.any(|word| name.contains(&**word))
@@ -64,7 +64,7 @@ fn main() {
     let mut proofs = PROOFS.iter().filter(|(name, _)| chosen(name)).peekable();
     assert!(proofs.peek().is_some(), "there is no such proof");
     disk::watch_all();
-    be_quiet_about_what_is_planned();
+    hide_expected_panics();
     for (name, proof) in proofs {
         prove(name, *proof);
     }
@@ -85,8 +85,8 @@ fn prove(name: &str, proof: impl FnOnce(u64) -> String + UnwindSafe) {
     }
 }
 
-/// Says nothing of panics that are part of a test.
-fn be_quiet_about_what_is_planned() {
+/// Prints no message for panics that are part of a test.
+fn hide_expected_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let said = info.payload().downcast_ref::<String>().map_or("", String::as_str);

@@ -1,5 +1,5 @@
-//! Eight processes that share one store, over lists that overlap and repeat themselves; one of them
-//! is killed. In a second proof, some of them read the store's files all the time.
+//! Eight processes share one store. Their lists overlap and have duplicates, and one process is killed. In a second
+//! proof, some of them read the store's files all the time.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
@@ -14,24 +14,24 @@ use crate::fixture::Folder;
 use crate::one_more_try;
 use crate::worker::{Given, Job, Moment, Remains, Worker};
 
-/// Runs in one check.
+/// The number of runs.
 const RUNS: u64 = 5;
 
 const PROCESSES: usize = 8;
 
-/// Rows of each process: as many people, less those that stand in its list a second time.
+/// The number of rows of each process, duplicates included.
 const ROWS: usize = 100;
 
-/// Of all rows, these are duplicates.
+/// The share of rows that are duplicates.
 const DUPLICATES: f64 = 0.3;
 
-/// Stores that all of them open at the same time before, and nothing else.
+/// How many other stores all processes create at the same time first.
 const MAKES: usize = 6;
 
-/// In every third run, the disks of so many fail now and then.
+/// In every third run, the disks of this many processes sometimes fail.
 const FAILING: usize = 3;
 
-/// All lists are drawn from so many people.
+/// The number of people from whom all lists are drawn.
 const PEOPLE: usize = 250;
 
 #[derive(Default)]
@@ -46,33 +46,33 @@ struct Tally {
 }
 
 impl Tally {
-    /// Whether everything has happened that is to be shown.
+    /// Whether each kind of event has happened at least once.
     fn shows(&self) -> bool {
         self.killed > 0 && self.free_rows > 0 && self.billed > 0 && self.at_the_ceiling > 0
     }
 }
 
-/// In the second proof, one in so many processes reads the files.
+/// In the second proof, one in this many processes reads the files.
 const READERS: usize = 2;
 
 pub(crate) fn eight_at_once(times: u64) -> String {
     several(times, RUNS, false)
 }
 
-/// This destroys stores if closing any descriptor of a file drops the locks of the whole process.
+/// If closing any descriptor of a file dropped the locks of the whole process, this would destroy stores.
 pub(crate) fn eight_while_their_files_are_read(times: u64) -> String {
     catch_unwind(|| several(times, 2 * RUNS, true)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map_or("", String::as_str);
-        panic!("reading a store's files harms nothing: {said}")
+        panic!("reading a store's files does no harm: {said}")
     })
 }
 
 fn several(times: u64, runs: u64, are_read: bool) -> String {
-    // How long one lives if it is let: learnt on the way.
+    // How long a process runs if it is not killed. Updated from each run.
     let mut lives = Duration::from_millis(400);
     let mut tally = Tally::default();
     let runs = runs * if times > 1 { times * 2 } else { 1 };
-    // Longer, where chance has left out something.
+    // More runs if some kind of event has not happened.
     while tally.runs < runs || tally.runs < 5 * runs && !tally.shows() {
         one_more_try();
         let done = one_run(tally.runs, &mut lives, are_read);
@@ -84,11 +84,12 @@ fn several(times: u64, runs: u64, are_read: bool) -> String {
         tally.unknown += done.unknown;
         tally.at_the_ceiling += u64::from(done.at_the_ceiling);
     }
-    assert!(tally.shows(), "the runs showed too little");
+    assert!(tally.shows(), "some kind of event never happened");
     let Tally { runs, killed, failing, free_rows, billed, unknown, at_the_ceiling } = tally;
     format!(
-        "{runs} runs of {PROCESSES} processes, {killed} killed, {failing} with a disk that fails, {at_the_ceiling} runs \
-         at the ceiling: {billed} lookups billed, once each; {free_rows} rows had of another process; {unknown} in doubt"
+        "{runs} runs of {PROCESSES} processes, {killed} killed, {failing} with a failing disk, {at_the_ceiling} runs \
+         at the ceiling: {billed} lookups billed, each once; {free_rows} rows answered by another process; {unknown} \
+         in doubt"
     )
 }
 
@@ -96,7 +97,7 @@ struct Done {
     killed: bool,
     failing: usize,
     at_the_ceiling: bool,
-    /// Rows that cost nothing: others had asked.
+    /// Rows that cost nothing, because another process had sent their lookups.
     free_rows: u64,
     billed: u64,
     unknown: u64,
@@ -113,7 +114,7 @@ fn one_run(number: u64, lives: &mut Duration, are_read: bool) -> Done {
     .unwrap();
     let folder = Folder::new();
     let people: Vec<String> = (0..PEOPLE).map(|n| format!("p{n}@x.example")).collect();
-    // About 0.7 of them are somebody: every other ceiling is reached.
+    // The service knows about 70 % of them, so half of the ceilings are reached.
     let ceiling = number.is_multiple_of(2).then(|| rng.u64(20..120));
     let store = folder.path().join("a.db");
     let mut all: Vec<Process> = (0..PROCESSES)
@@ -150,26 +151,28 @@ fn one_run(number: u64, lives: &mut Duration, are_read: bool) -> Done {
     let killed = ended[0].0.status.signal() == Some(9);
     for (remains, job) in ended.iter().skip(usize::from(killed)) {
         *lives = (*lives * 7 + remains.lived) / 8;
-        lived_well(remains, job);
+        comes_to_an_end(remains, job);
     }
     let ledger = sandbox.ledger();
     nothing_is_billed_twice(&ledger);
+    let name = "never more credits than max_credits";
     if let Some(ceiling) = ceiling {
-        assert!(ledger.credits() <= ceiling, "the ceiling holds: {} billed of {ceiling}", ledger.credits());
+        assert!(ledger.credits() <= ceiling, "{name}: {} billed of {ceiling}", ledger.credits());
     }
     let failing = ended.iter().filter(|(_, job)| job.one_fails_in.is_some()).count();
-    only_the_dead_leave_doubts(&store, usize::from(killed) + failing);
+    no_running_process_is_treated_as_dead(&store, usize::from(killed) + failing);
     let snapshot = Snapshot::take(&store, &people);
-    // What a disk that fails could not take is in doubt, for as long as it is not taken after all.
-    let stands = |row: &Given, job: &Job| {
+    // An answer that a failing disk could not store is in doubt until it is stored later.
+    let is_certain = |row: &Given, job: &Job| {
         job.one_fails_in.is_none() || row.status != "unknown" && snapshot.kept(&row.value) != Kept::Unknown
     };
     let given = ended.iter().flat_map(|(remains, job)| remains.given.iter().map(move |row| (row, job)));
-    let given: Vec<Given> = given.filter(|(row, job)| stands(row, job)).map(|(row, _)| row.clone()).collect();
+    let given: Vec<Given> =
+        given.filter(|(row, job)| is_certain(row, job)).map(|(row, _)| row.clone()).collect();
     snapshot.check(&given, &ledger);
     if let Some(ceiling) = ceiling {
         let counted = snapshot.credits + snapshot.in_doubt;
-        assert!(counted <= ceiling, "the ceiling holds: {counted} on the books of {ceiling}");
+        assert!(counted <= ceiling, "{name}: {counted} in the journal of {ceiling}");
     }
     let answered = |kept| matches!(kept, Kept::Hit(_) | Kept::Miss);
     let asked: BTreeSet<&str> = ledger.entries().map(|entry| entry.value).collect();
@@ -200,8 +203,8 @@ fn draw(people: &[String], rng: &mut Rng) -> Vec<String> {
     rows
 }
 
-/// Those that were not killed come to their end, with one outcome a row.
-fn lived_well(remains: &Remains, job: &Job) {
+/// A process that was not killed ends, with one outcome for each row.
+fn comes_to_an_end(remains: &Remains, job: &Job) {
     let name = "every run comes to an end";
     assert!(remains.status.success(), "{name}: {:?} {:?}", remains.status, remains.troubles);
     let (limited, failing) = (job.max_credits.is_some(), job.one_fails_in.is_some());
@@ -209,30 +212,33 @@ fn lived_well(remains: &Remains, job: &Job) {
     let mut given: Vec<&str> = remains.given.iter().map(|row| &*row.value).collect();
     rows.sort_unstable();
     given.sort_unstable();
-    // A store that could not be opened has no run.
-    assert!(rows == given || failing && !remains.troubles.is_empty(), "every row has its outcome: {given:?}");
+    // If the store could not be opened, there was no run.
+    assert!(
+        rows == given || failing && !remains.troubles.is_empty(),
+        "{name}: each row has an outcome: {given:?}"
+    );
     for row in &remains.given {
         let fine = match &*row.status {
             "found" | "not_found" | "unknown" => true,
             "not_sent" => limited || failing,
             _ => false,
         };
-        assert!(fine, "every row has its outcome: {row:?} {:?}", remains.troubles);
+        assert!(fine, "{name}: {row:?} {:?}", remains.troubles);
     }
     let fine = |trouble: &String| {
         limited && trouble.contains("BudgetExceeded") || failing && trouble.starts_with("trouble Store")
     };
-    assert!(remains.troubles.iter().all(fine), "nothing else troubles a run: {:?}", remains.troubles);
+    assert!(remains.troubles.iter().all(fine), "{name}: without other errors: {:?}", remains.troubles);
 }
 
-/// The living are never taken for dead.
-fn only_the_dead_leave_doubts(store: &std::path::Path, most: usize) {
+/// Only processes that were killed, or whose disks fail, leave doubts.
+fn no_running_process_is_treated_as_dead(store: &std::path::Path, most: usize) {
     let (open, doubted) = intents(store);
     let connection = rusqlite::Connection::open(store).unwrap();
     let ask = "SELECT count(DISTINCT owner) FROM request WHERE settled_ms IS NULL OR outcome = 'left'";
     let owners: i64 = connection.query_row(ask, [], |row| row.get(0)).unwrap();
     assert!(
         usize::try_from(owners).unwrap() <= most,
-        "only the dead leave doubts: {owners} of {most} have left {open:?} and {doubted:?}"
+        "no running process is treated as dead: {owners} of {most} have left {open:?} and {doubted:?}"
     );
 }

@@ -1,5 +1,5 @@
-//! The power goes: everything that a run did to its files is written down, with what it was told in
-//! between, and is played back to each commit that it relied on.
+//! Power cuts: everything that a run does to its files is recorded, together with the moments at which the engine
+//! relied on a commit. The recording is played back up to each of these moments.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,10 +20,10 @@ use crate::one_more_try;
 use crate::replay::{Deed, Disk, Tail};
 use crate::worker::fingerprint;
 
-/// Runs that are written down in one check.
+/// The number of runs that are recorded.
 const RUNS: u64 = 3;
 
-/// Power cuts between the commits that somebody relied on, of each run.
+/// The number of power cuts at other moments, for each run.
 const ANYWHERE: usize = 60;
 
 const DATABASE: &str = "a.db";
@@ -33,13 +33,13 @@ const LOG: &str = "a.db-wal";
 #[derive(Debug, Clone)]
 enum Event {
     Done(String, Deed),
-    /// These went out: that they would was committed.
+    /// A request with these lookups was sent: its claim was committed.
     Sent(Vec<String>),
-    /// The caller was given this: it was committed.
+    /// An outcome was delivered: its answer was committed.
     Given(String, Kept),
 }
 
-/// What is played back just now is meant to lose something.
+/// Whether the playback that is running is the control, which must lose something.
 static EXPECTED_TO_FAIL: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn is_expected_to_fail() -> bool {
@@ -48,10 +48,10 @@ pub(crate) fn is_expected_to_fail() -> bool {
 
 type Trace = Arc<Mutex<Vec<Event>>>;
 
-pub(crate) fn the_power_goes(times: u64) -> String {
+pub(crate) fn the_power_is_cut(times: u64) -> String {
     let (mut cuts, mut relied_on, mut checkpoints, mut lost) = (0, 0, 0, 0);
     for number in 0..RUNS * times {
-        let trace = write_down(number);
+        let trace = record(number);
         let played = play(&trace, number, |_, _| true);
         cuts += played.cuts;
         relied_on += played.relied_on;
@@ -65,16 +65,16 @@ pub(crate) fn the_power_goes(times: u64) -> String {
         EXPECTED_TO_FAIL.store(false, Ordering::Relaxed);
         lost += u64::from(without.is_err());
     }
-    assert!(relied_on > 100 && checkpoints > 10, "the power went too seldom");
+    assert!(relied_on > 100 && checkpoints > 10, "there were too few power cuts");
     assert_eq!(lost, RUNS * times, "without a sync at each commit, this proof must fail");
     format!(
-        "{cuts} power cuts ({checkpoints} within a checkpoint), {relied_on} of them right after a commit that somebody \
+        "{cuts} power cuts ({checkpoints} within a checkpoint), {relied_on} of them right after a commit that was \
          relied on; without a sync at each commit, every run loses one"
     )
 }
 
-/// A run that is closed, and another over the same store, with checkpoints in between.
-fn write_down(number: u64) -> Vec<Event> {
+/// Records two runs that use one store one after the other, with checkpoints at random moments.
+fn record(number: u64) -> Vec<Event> {
     let folder = Folder::new();
     let trace = Trace::default();
     let (path, events) = (folder.path().canonicalize().unwrap(), trace.clone());
@@ -106,7 +106,7 @@ fn write_down(number: u64) -> Vec<Event> {
 fn one_run(folder: &Folder, config: Config, people: &[String], trace: &Trace, rng: &mut Rng) {
     let store = folder.store();
     let (sent, chance) = (trace.clone(), Mutex::new(rng.fork()));
-    // Another process that looks at the store checkpoints it, too.
+    // Another connection also runs checkpoints, as another process would.
     let beside = Mutex::new(rusqlite::Connection::open(folder.path().join(DATABASE)).unwrap());
     let vendor = Vendor::new(move |_, values| {
         sent.lock().unwrap().push(Event::Sent(values.to_vec()));
@@ -150,11 +150,11 @@ struct Played {
     at_checkpoints: u64,
 }
 
-/// Cuts the power wherever something was relied on, and in other places; `told` says which syncs
-/// reach the disk.
+/// Cuts the power at each moment at which something was relied on, and at other moments. `told` says which syncs reach
+/// the disk.
 fn play(trace: &[Event], seed: u64, told: impl Fn(&str, Option<&Event>) -> bool) -> Played {
     let mut rng = Rng::with_seed(seed);
-    // Half of them in the midst of a checkpoint, where there is one.
+    // Half of them within a checkpoint.
     let is_checkpoint = |event: &Event| matches!(event, Event::Done(name, _) if name == DATABASE);
     let checkpoints: Vec<usize> = (0..trace.len()).filter(|place| is_checkpoint(&trace[*place])).collect();
     let anywhere: Vec<usize> =
@@ -178,7 +178,8 @@ fn play(trace: &[Event], seed: u64, told: impl Fn(&str, Option<&Event>) -> bool)
             Event::Sent(values) => owed.extend(values.iter().map(|value| (value.clone(), None))),
             Event::Given(value, kept) => _ = owed.insert(value.clone(), Some(*kept)),
         }
-        // Of what was told in a row, only the last is looked at: it owes all the others, too.
+        // If several such moments follow each other without a file operation in between, only the last is tested: it
+        // includes the others.
         let next = trace.get(place + 1);
         let relied_on = !matches!(event, Event::Done(..)) && matches!(next, Some(Event::Done(..)) | None);
         let tails: &[Tail] = match (relied_on, anywhere.contains(&place)) {
@@ -202,7 +203,7 @@ fn play(trace: &[Event], seed: u64, told: impl Fn(&str, Option<&Event>) -> bool)
 fn nothing_relied_on_is_lost(folder: &Path, owed: &BTreeMap<String, Option<Kept>>) {
     let path = folder.join(DATABASE);
     let store = SqliteStore::open(&path, "loopback")
-        .unwrap_or_else(|error| panic!("a store opens whatever happened to it: {error}"));
+        .unwrap_or_else(|error| panic!("a store can always be opened: {error}"));
     let people: Vec<String> = owed.keys().cloned().collect();
     for (value, kept) in kept(&store, &people) {
         let right = match owed[&value] {
@@ -211,7 +212,7 @@ fn nothing_relied_on_is_lost(folder: &Path, owed: &BTreeMap<String, Option<Kept>
         };
         assert!(
             right,
-            "no commit is lost that somebody relied on: {value} has {kept:?}, given {:?}",
+            "a power cut loses no commit that was relied on: {value} has {kept:?}, given {:?}",
             owed[&value]
         );
     }

@@ -1,5 +1,5 @@
-//! Everything that is done to the store's files fails once, at its first, second, third time and so
-//! on to the last; and so does every send.
+//! Every operation on the store's files fails once: the first, the second, and so on to the last. Every send fails
+//! once, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -17,12 +17,12 @@ use crate::fixture::{Done, Folder, Vendor, engine, found, record, rows, run, set
 use crate::one_more_try;
 use crate::worker::fingerprint;
 
-/// What a panic says that is part of a test.
+/// The message of a panic that is part of a test.
 pub(crate) const PLANNED: &str = "planned by a test";
 
 const NAMES: [&str; 10] = ["ana", "bob", "nobody1", "cyd", "dan", "eve", "nobody2", "fay", "ana", "gus"];
 
-/// How things go wrong, from which step on, and for how long.
+/// Which step fails, how, and whether all later steps fail, too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Failing {
     pub(crate) at: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Failing {
     pub(crate) for_good: bool,
 }
 
-/// Lets the disk fail in this folder; how many things have been done to its files.
+/// Lets the disk fail in this folder. Returns the number of operations that have been done on its files.
 pub(crate) fn fails_as(folder: &Folder, failing: Failing) -> Arc<Mutex<u64>> {
     let steps = Arc::new(Mutex::new(0));
     let (count, path) = (steps.clone(), folder.path().canonicalize().unwrap());
@@ -51,13 +51,13 @@ pub(crate) fn every_step_fails_once(times: u64) -> String {
     for (number, (fate, for_good)) in
         [(Fate::Fails, false), (Fate::Torn, false), (Fate::Fails, true)].into_iter().enumerate()
     {
-        // In a short check, every third step of each kind: with the three of them, every one.
+        // A short check takes every third step of each kind; the three kinds together take every step.
         let mut at = if times > 1 { 1 } else { 1 + number as u64 };
         loop {
             one_more_try();
             let tally = one_failure(Failing { at, fate, for_good });
             if tally.steps < at {
-                break; // The last one is past.
+                break; // There is no such step any more.
             }
             (tried, refused, not_stored) =
                 (tried + 1, refused + u64::from(tally.refused), not_stored + tally.not_stored);
@@ -67,8 +67,8 @@ pub(crate) fn every_step_fails_once(times: u64) -> String {
     }
     assert!(steps > 50 && refused > 0 && not_stored > 0, "too little failed: {steps} {refused} {not_stored}");
     format!(
-        "{steps} steps of a run, {tried} failures: in {refused} runs something was then not sent, {not_stored} answers \
-         reached the caller alone"
+        "{steps} steps of a run, {tried} failures: in {refused} runs something was not sent because of it, \
+         {not_stored} answers reached the caller but not the store"
     )
 }
 
@@ -79,7 +79,7 @@ struct Tally {
     not_stored: u64,
 }
 
-/// The vendor's side, and what stood in the store whenever something arrived.
+/// The service's ledger, and the lookups that arrived without an intent in the file.
 #[derive(Default)]
 struct Books {
     billed: BTreeMap<String, u64>,
@@ -128,27 +128,38 @@ fn one_failure(failing: Failing) -> Tally {
     match &first {
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Store, "{told}: {error}");
-            assert!(books.lock().unwrap().asked.is_empty(), "nothing is sent without a store: {told}");
+            assert!(books.lock().unwrap().asked.is_empty(), "a run without a store sends nothing: {told}");
         }
         Ok(done) => {
             every_answer_reaches_the_caller(done, &books.lock().unwrap(), &told);
             refused = done.receipt.count(Status::NotSent) > 0;
             let store = done.troubles.iter().any(|trouble| trouble.kind() == ErrorKind::Store);
-            assert_eq!(refused, store, "what is not sent is explained: {told} {:?}", done.troubles);
+            assert_eq!(
+                refused, store,
+                "a run reports why something was not sent: {told} {:?}",
+                done.troubles
+            );
             not_stored = done.receipt.not_stored;
         }
     }
-    let unknown = the_rest_is_done(&folder, &vendor, &books, &told);
-    // What fails once is tried again; and a commit that failed may yet be found on a disk that failed for
-    // good: two chunks may be under way.
+    let unknown = repeat_the_call(&folder, &vendor, &books, &told);
+    // After a single failure, everything is tried again. If the disk fails for good, a commit that failed may still be
+    // found on it: two chunks may be in flight.
     let most = if failing.for_good { not_stored + 3 * 2 } else { 0 };
-    assert!(unknown <= most, "unknown only what could not be stored: {told} {unknown} of {not_stored}");
+    assert!(
+        unknown <= most,
+        "only answers that could not be stored are in doubt: {told} {unknown} of {not_stored}"
+    );
     Tally { steps, refused, not_stored }
 }
 
 fn check_noted(books: &Mutex<Books>, told: &str) {
     let books = books.lock().unwrap();
-    assert!(books.unnoted.is_empty(), "nothing is sent that was not noted: {told} {:?}", books.unnoted);
+    assert!(
+        books.unnoted.is_empty(),
+        "an intent is stored before its request is sent: {told} {:?}",
+        books.unnoted
+    );
 }
 
 fn every_answer_reaches_the_caller(done: &Done, books: &Books, told: &str) {
@@ -176,8 +187,8 @@ fn every_answer_reaches_the_caller(done: &Done, books: &Books, told: &str) {
     }
 }
 
-/// The same call again, with nothing in its way; how many lookups are in doubt.
-fn the_rest_is_done(folder: &Folder, vendor: &Vendor, books: &Mutex<Books>, told: &str) -> u64 {
+/// Repeats the call without failures. Returns how many lookups are in doubt.
+fn repeat_the_call(folder: &Folder, vendor: &Vendor, books: &Mutex<Books>, told: &str) -> u64 {
     let store = folder.store();
     let in_doubt: BTreeSet<String> =
         store.unknown().unwrap().iter().map(|doubt| doubt.identifier.canonical().to_owned()).collect();
@@ -186,7 +197,7 @@ fn the_rest_is_done(folder: &Folder, vendor: &Vendor, books: &Mutex<Books>, told
     for value in books.lock().unwrap().billed.keys() {
         let kept = before[value];
         let fine = kept == Kept::Hit(fingerprint(record(value).as_bytes())) || in_doubt.contains(value);
-        assert!(fine, "what was billed is known or unknown: {told} {value} {kept:?}");
+        assert!(fine, "a billed lookup is a hit or in doubt: {told} {value} {kept:?}");
     }
     let done = run(&engine(few_at_a_time(), vendor, &store), rows(&NAMES), RunOptions::default());
     drop(store);
@@ -197,7 +208,7 @@ fn the_rest_is_done(folder: &Folder, vendor: &Vendor, books: &Mutex<Books>, told
             (false, true) => Status::NotFound,
             (false, false) => Status::Found,
         };
-        assert_eq!(outcome.status, expected, "the same call again does the rest: {told} {value}");
+        assert_eq!(outcome.status, expected, "repeating a call completes it: {told} {value}");
     }
     for (value, times) in &books.lock().unwrap().billed {
         assert_eq!(*times, 1, "nothing is billed twice: {told} {value}");
@@ -211,7 +222,7 @@ struct Luck {
     name: &'static str,
     comes_to: fn() -> Result<Reply, Failure>,
     billed: bool,
-    /// What it came to cannot be told.
+    /// Whether its outcome cannot be known.
     doubtful: bool,
 }
 
@@ -256,14 +267,17 @@ pub(crate) fn every_send_fails_once(_: u64) -> String {
             let done = run(&engine(few_at_a_time(), &vendor, &store), rows(&NAMES), RunOptions::default());
             drop(store);
             check_noted(&books, &told);
-            assert_eq!(done.outcomes.len(), NAMES.len(), "every row has its outcome: {told}");
+            assert_eq!(done.outcomes.len(), NAMES.len(), "each row has an outcome: {told}");
             if vendor.asked().len() < nth {
                 break;
             }
             let asked = vendor.asked()[nth - 1].len() as u64;
-            let in_doubt = the_rest_is_done(&folder, &vendor, &books, &told);
+            let in_doubt = repeat_the_call(&folder, &vendor, &books, &told);
             let expected = if doubtful { asked } else { 0 };
-            assert_eq!(in_doubt, expected, "unknown only what is in doubt, and all of it: {told}");
+            assert_eq!(
+                in_doubt, expected,
+                "exactly the lookups whose outcome cannot be known are in doubt: {told}"
+            );
             (sends, tried, unknown) = (sends.max(nth), tried + 1, unknown + in_doubt);
         }
     }

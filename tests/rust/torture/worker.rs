@@ -277,7 +277,7 @@ impl Worker {
                     "running".clone_into(&mut remains.stage);
                 }
                 "trouble" => remains.troubles.push(line.clone()),
-                "error" => panic!("a store opens whatever happened to it: {line}"),
+                "error" => panic!("a store can always be opened: {line}"),
                 stage => {
                     if stage == "opening" {
                         opening.get_or_insert(*at);
