@@ -1,4 +1,4 @@
-"""What a planted bug is, and the files that most of them are planted in."""
+"""The type of a planted bug, and the paths of the files in which most of them are planted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEMORY = "crates/store/src/memory.rs"
 
 @dataclass(frozen=True)
 class Bug:
-    """One bug: what it does, what catches it, and how it is planted."""
+    """One bug: what it does wrong, what finds it, and how it is planted."""
 
     name: str
     caught_by: str

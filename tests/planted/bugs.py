@@ -1,7 +1,7 @@
-"""The bugs that are planted: each a small change to the engine that the simulation must notice.
+"""The bugs that are planted in the engine: each is a small change that the simulation must find.
 
-Data only. `old` must stand in its file exactly once, so that a bug whose place has changed is noticed. The
-invariant is the beginning of what the failing assertion says.
+Data only. The text `old` must be in its file exactly once; otherwise the bug can no longer be planted, and
+`plant.py` says so. `caught_by` is the name of an invariant; the failing assertion's message begins with it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BUGS = (
         "const MOST_UNKNOWN_IN_A_ROW: u32 = 3;",
         "const MOST_UNKNOWN_IN_A_ROW: u32 = 4;",
     ),
-    # ---- what a call remembers ----
+    # ---- what a call knows of its rows ----
     Bug(
         "a call forgets an answer although one more row names its lookup",
         "duplicates are reported as duplicates",

@@ -1,8 +1,9 @@
-"""Shows what a new field type meets: `python tests/planted/field_type.py`.
+"""Shows that a new field type cannot be forgotten anywhere: `python tests/planted/field_type.py`.
 
-Adds `Domain` to the list of field types in a copy of the tree, and to nothing else. Then every place that has
-to know it must be named: by the compiler, as a `match` that lacks it, or by a test that fails. Places that
-follow from the list must work at once. Needs cargo and the Python of the checks, and some ten minutes.
+Adds `Domain` to the list of field types in a copy of the tree, and changes nothing else. Then each place that
+must know the new type has to be reported: by the compiler, because a `match` lacks it, or by a test that
+fails. Places that follow from the list must work at once. Needs cargo and the Python of the checks, and some
+ten minutes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ LIST = "crates/core/src/identifier/mod.rs"
 LAST = '        SocialProfile = "social_profile",\n'
 NEW = '        /// The domain of a company.\n        Domain = "domain",\n'
 
-# What the list asks for besides. It is filled in, so that what follows from the list can be seen to work.
+# What the list itself needs for the new type. It is filled in, so that the places that follow from it work.
 IN_THE_LIST = ("3", '"a domain"')
 
 NAMED_BY_THE_COMPILER = {
@@ -74,7 +75,7 @@ class Planted(Tree):
         )
 
     def compile(self) -> set[str]:
-        """Compiles until nothing is missing; returns the files whose `match` lacked the new field type."""
+        """Adds missing arms until it compiles. Returns the files whose `match` lacked the new field type."""
         named: set[str] = set()
         while missing := self._missing():
             for path, arms in missing.items():
@@ -91,7 +92,7 @@ class Planted(Tree):
         return named
 
     def _missing(self) -> dict[str, dict[int, str]]:
-        """The arms that the compiler proposes: for each file, the texts to be inserted, by their place."""
+        """The arms that the compiler proposes: for each file, the texts to insert, by their position."""
         checked = self.run(
             "cargo", "check", "--locked", "--workspace", "--all-targets", "--message-format=json"
         )
@@ -112,7 +113,7 @@ class Planted(Tree):
         return arms
 
     def test(self) -> dict[str, bool]:
-        """Runs the tests; returns which there were, and whether each passed."""
+        """Runs the tests. Returns for each test whether it passed."""
         tested = self.run(
             "cargo", "test", "--locked", "--no-fail-fast", "--lib", *RUST_TESTS, "--", *FILTERS
         ).stdout
@@ -120,8 +121,8 @@ class Planted(Tree):
             "cargo", "test", "--locked", "-p", "exactbuyer_tests", "--test", "identifiers", "corpus"
         ).stdout
         passed = {
-            name: told == "ok"
-            for name, told in re.findall(r"^test (\S+) .*?\.\.\. (ok|FAILED)$", tested, re.MULTILINE)
+            name: result == "ok"
+            for name, result in re.findall(r"^test (\S+) .*?\.\.\. (ok|FAILED)$", tested, re.MULTILINE)
         }
         built = self.run("cargo", "build", "--locked", "-p", "exactbuyer_python")
         if built.returncode != 0:
@@ -141,33 +142,34 @@ class Planted(Tree):
             )
         )
         return passed | {
-            name: told == "PASSED"
-            for told, name in re.findall(r"^(PASSED|FAILED) \S+::(\S+)", python.stdout, re.MULTILINE)
+            name: result == "PASSED"
+            for result, name in re.findall(r"^(PASSED|FAILED) \S+::(\S+)", python.stdout, re.MULTILINE)
         }
 
 
 def main() -> int:
-    """Plants the field type; 0 if every place was named or followed."""
+    """Adds the field type; 0 if every place was reported or followed from the list."""
     planted = Planted(
         Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "planted_field_type"
     )
     compiler = planted.compile()
     passed = planted.test()
-    print("| place | named by |\n|---|---|")
+    print("| place | reported by |\n|---|---|")
     wrong = []
     for path, place in NAMED_BY_THE_COMPILER.items():
         print(f"| {place} | the compiler: {path} |")
         if path not in compiler:
-            wrong.append(f"{place}: the compiler does not name {path}")
+            wrong.append(f"{place}: the compiler does not report {path}")
     for places, expected in ((NAMED_BY_A_TEST, False), (FOLLOWS, True)):
         for test, place in places.items():
             print(f"| {place} | {'nothing: it follows, see' if expected else 'the test'} {test} |")
             if passed.get(test) is not expected:
                 wrong.append(f"{place}: {test} {'passed' if passed.get(test) else 'failed or did not run'}")
     wrong += [
-        f"{path} is named, and not listed here" for path in sorted(compiler - NAMED_BY_THE_COMPILER.keys())
+        f"the compiler reports {path}, which is not listed here"
+        for path in sorted(compiler - NAMED_BY_THE_COMPILER.keys())
     ]
-    print(f"\n{len(compiler)} files named, {len(passed)} tests, {len(wrong)} places not as written down")
+    print(f"\n{len(compiler)} files reported, {len(passed)} tests, {len(wrong)} places not as listed")
     print(*wrong, sep="\n")
     return 1 if wrong else 0
 

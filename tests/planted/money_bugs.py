@@ -1,4 +1,4 @@
-"""Bugs that are planted in the engine and cost money: paid twice, or too much. Data only, as `bugs.py`."""
+"""Planted bugs of the engine that cost money, or report a wrong cost. Data only, as in `bugs.py`."""
 
 from __future__ import annotations
 

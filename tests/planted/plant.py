@@ -1,10 +1,9 @@
-"""Shows that the proofs can fail: `python tests/planted/plant.py [--suite NAME] [WORD ...]`.
+"""Shows that the tests find bugs: `python tests/planted/plant.py [--suite NAME] [WORD ...]`.
 
-Plants the bugs of `bugs.py` and `store_bugs.py`, one after another, in a copy of the tree, and runs on each
-the simulation, or the proof or test of the store that is to catch it (with WORDs, only those bugs whose name
-has one of them). A bug that survives, or that something else catches than what is written down, is a failure,
-and so is a bug that the suite's document does not list. Needs cargo only, and some twenty minutes on two
-cores.
+Plants the bugs of `bugs.py` and `store_bugs.py`, one at a time, in a copy of the tree. For each it runs the
+simulation, or the proof or test of the store that must find the bug. With WORDs, it plants only the bugs
+whose names contain one of them. It fails if a bug is not found, if something else finds it than `caught_by`,
+or if the suite's document does not list it. Needs only cargo, and some twenty minutes on two cores.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ from store_bugs import STORE_BUGS, STORE_TEST_BUGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What cargo needs of the tree; the documents are there because the crate may include them.
+# What cargo needs of the tree. (A crate may include the README.)
 COPIED = ("Cargo.toml", "Cargo.lock", "README.md", "crates", "tests", "benchmarks")
 
-# What was built.
+# Build results.
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.so")
 
-# The clock of the simulation stands still while a bug spins; nothing else takes this long.
+# The longest time for one bug. Only a busy loop takes as long: the simulation's clock does not advance in it.
 LONGEST_S = 600
 
 COMPARED = re.compile(r"assertion `.*?` failed: ")
@@ -41,29 +40,29 @@ COMPARED = re.compile(r"assertion `.*?` failed: ")
 
 @dataclass(frozen=True)
 class Suite:
-    """Bugs, what is run on each, and the document that lists them."""
+    """A set of bugs, the tests that are run on each, and the document that lists them."""
 
     name: str
     bugs: tuple[Bug, ...]
     doc: Path
     cargo: tuple[str, ...]
-    # How a failure is told: after how many tries, and of what.
-    told: re.Pattern[str]
-    # What the tries are, over the last column.
+    # The line that reports a failure: after how many tries, and of which invariant or test.
+    report: re.Pattern[str]
+    # The heading of the last column.
     tries: str
-    # Whether what catches a bug begins with the name of the proof that is to be run alone.
+    # Whether `caught_by` begins with the name of a proof, which is run alone.
     by_proof: bool = False
-    # Whether what catches a bug is a test of that name.
+    # Whether `caught_by` is the name of a test.
     by_test: bool = False
 
     def proofs(self, bug: Bug) -> tuple[str, ...]:
-        """The words that make cargo run what is to catch the bug."""
+        """The arguments that make cargo run only what must find the bug."""
         if self.by_test:
             return ("--", "--exact", bug.caught_by)
         return ("--", bug.caught_by.split(":")[0]) if self.by_proof else ()
 
     def lists(self, bug: Bug) -> bool:
-        """Whether the document has this bug, with what catches it."""
+        """Whether the document has a line for this bug and its `caught_by`."""
         lines = self.doc.read_text(encoding="utf-8").splitlines()
         return any(line.startswith(f"| {bug.name} | {bug.caught_by} |") for line in lines)
 
@@ -100,25 +99,25 @@ SUITES = (
 
 @dataclass(frozen=True)
 class Caught:
-    """How it ended: by what, and after how many tries."""
+    """What found a bug, and after how many tries."""
 
     by: str
     tries: int
 
 
 class Tree:
-    """The copy that bugs are planted in."""
+    """The copy in which bugs are planted."""
 
     def __init__(self, place: Path, names: tuple[str, ...] = COPIED) -> None:
         self.path = place / "tree"
-        # Of its own: cargo takes two copies of one crate for the same, and would pass off a planted build as
-        # the sound one.
+        # A separate target directory: cargo does not distinguish two copies of one crate, and would use a
+        # build with a bug for the original.
         self.target = place / "target"
         shutil.rmtree(self.path, ignore_errors=True)
         for name in names:
             source, copy = ROOT / name, self.path / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            # Without the times of the originals: to cargo, all of it is new.
+            # The times of the originals are not copied, so cargo builds everything.
             if source.is_dir():
                 shutil.copytree(source, copy, copy_function=shutil.copy, ignore=NOT_COPIED)
             else:
@@ -128,7 +127,7 @@ class Tree:
         """Runs the suite until its first failure.
 
         Returns:
-            What caught the bug, or `None` if nothing did.
+            What found the bug, or `None` if nothing did.
         """
         environment = dict(os.environ)
         environment.pop("SIMULATION_SEED", None)
@@ -137,7 +136,7 @@ class Tree:
             "CARGO_TERM_COLOR": "never",
             "EXACTBUYER_OFFLINE": "1",
             "RUST_BACKTRACE": "0",
-            # Some bugs of the store show by chance: more of it.
+            # Some bugs of the store show only at random moments, so the proofs try more often.
             "TORTURE": "5" if words else "1",
         }
         cargo = ["cargo", "test", "--locked", "--quiet", *suite.cargo]
@@ -157,26 +156,24 @@ class Tree:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return Caught(f"nothing: it was still going after {LONGEST_S} s", 0)
+            return Caught(f"nothing: it was still running after {LONGEST_S} s", 0)
         if ran.returncode == 0:
             return None
-        told = suite.told.search(ran.stdout + ran.stderr)
-        if told is None:
-            return Caught(f"nothing that it names: {ran.stdout[-2000:]}{ran.stderr[-2000:]}", 0)
-        by = COMPARED.sub("", told["by"])
+        report = suite.report.search(ran.stdout + ran.stderr)
+        if report is None:
+            return Caught(f"a failure without a report: {ran.stdout[-2000:]}{ran.stderr[-2000:]}", 0)
+        by = COMPARED.sub("", report["by"])
         if suite.by_proof:
-            return Caught(f"{told['proof']}: {by}", int(told["tries"]))
-        # A test of its own does not try.
-        return Caught(by, int(told.groupdict().get("tries", 0)) + 1)
+            return Caught(f"{report['proof']}: {by}", int(report["tries"]))
+        # A single test has no number of tries.
+        return Caught(by, int(report.groupdict().get("tries", 0)) + 1)
 
     def plant(self, suite: Suite, bug: Bug) -> Caught | None:
-        """Plants one bug, lets it be caught, and takes it out again."""
+        """Plants one bug, runs what must find it, and removes it."""
         path = self.path / bug.path
         sound = path.read_text(encoding="utf-8")
         if sound.count(bug.old) != 1:
-            sys.exit(
-                f"{bug.name}: its place stands {sound.count(bug.old)} times in {bug.path}: see tests/planted"
-            )
+            sys.exit(f"{bug.name}: `old` is {sound.count(bug.old)} times in {bug.path}: see tests/planted")
         path.write_text(sound.replace(bug.old, bug.new), encoding="utf-8")
         try:
             return self.prove(suite, suite.proofs(bug))
@@ -185,18 +182,18 @@ class Tree:
 
 
 def run(suite: Suite, bugs: list[Bug], tree: Tree) -> list[str]:
-    """Plants these bugs; what was not as it is written down."""
+    """Plants these bugs. Returns a line for each that was not found as listed."""
     if caught := tree.prove(suite):
-        return [f"the {suite.name} fails with nothing planted: {caught.by}"]
-    print(f"\n{suite.name}: with nothing planted, it passes\n", flush=True)
+        return [f"the suite {suite.name} fails without a bug: {caught.by}"]
+    print(f"\n{suite.name}: without a bug, it passes\n", flush=True)
     print(f"| planted | caught by | {suite.tries} |\n|---|---|---:|", flush=True)
     wrong = []
     for bug in bugs:
         caught = tree.plant(suite, bug)
         if caught is None:
-            wrong.append(f"{bug.name}: SURVIVED")
+            wrong.append(f"{bug.name}: NOT FOUND")
         elif not caught.by.startswith(bug.caught_by):
-            wrong.append(f"{bug.name}: caught by something else: {caught.by[:500]}")
+            wrong.append(f"{bug.name}: found by something else: {caught.by[:500]}")
         elif not suite.lists(bug):
             wrong.append(f"{bug.name}: not listed in {suite.doc.relative_to(ROOT)}")
         by = bug.caught_by if caught and caught.by.startswith(bug.caught_by) else "**?**"
@@ -206,18 +203,19 @@ def run(suite: Suite, bugs: list[Bug], tree: Tree) -> list[str]:
 
 
 def main() -> int:
-    """Plants what was asked for; 0 if all of it was caught as it is written down."""
+    """Plants the chosen bugs; 0 if all were found as listed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--suite", choices=[suite.name for suite in SUITES], help="only its bugs")
-    parser.add_argument("words", nargs="*", metavar="WORD", help="only bugs whose name has one of these")
-    asked = parser.parse_args()
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only bugs whose name contains one of these")
+    options = parser.parse_args()
 
     def chosen(suite: Suite) -> list[Bug]:
-        if asked.suite not in {None, suite.name}:
+        if options.suite not in {None, suite.name}:
             return []
-        return [bug for bug in suite.bugs if not asked.words or any(word in bug.name for word in asked.words)]
+        words = options.words
+        return [bug for bug in suite.bugs if not words or any(word in bug.name for word in words)]
 
     count = sum(len(chosen(suite)) for suite in SUITES)
     if not count:
@@ -225,7 +223,7 @@ def main() -> int:
     tree = Tree(Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "planted")
     began = time.monotonic()
     wrong = [line for suite in SUITES if chosen(suite) for line in run(suite, chosen(suite), tree)]
-    print(f"\n{count} bugs, {len(wrong)} not as written down, in {time.monotonic() - began:.0f} s")
+    print(f"\n{count} bugs, {len(wrong)} not found as listed, in {time.monotonic() - began:.0f} s")
     print(*wrong, sep="\n")
     return 1 if wrong else 0
 

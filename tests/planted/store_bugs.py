@@ -1,7 +1,7 @@
-"""The bugs that are planted in the durable store, and in what the engine does with it.
+"""The bugs that are planted in the durable store, and in the way in which the engine uses it.
 
-Data only, as `bugs.py`. What catches a bug begins with the name of the proof that is run on it, or is the
-name of a test.
+Data only, as in `bugs.py`. In `STORE_BUGS`, `caught_by` is the name of a proof and of its invariant. In
+`STORE_TEST_BUGS`, it is the name of a test.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ STORE_BUGS = (
         "        if failed { Some(self) } else { None }\n",
         "        let _ = failed;\n        None\n",
     ),
-    # ---- the dead and the living ----
+    # ---- dead and running processes ----
     Bug(
         "the lookups of a dead process are not recorded as in doubt",
         "kill: the doubts are exactly the intents that were open",
@@ -138,7 +138,7 @@ STORE_BUGS = (
     ),
 )
 
-# What the proofs do not come to: what people do to the files, and whom they forget.
+# Not covered by the proofs: what users do with the files, and the purging of people.
 STORE_TEST_BUGS = (
     Bug(
         "an owner's lock belongs to the process, so reading the file drops it",

@@ -1,4 +1,4 @@
-"""The planted bugs still have their places: planting them takes many minutes, looking does not."""
+"""Each planted bug can still be planted. (To plant all of them takes many minutes; this only looks.)"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EACH = [(suite, bug) for suite in plant.SUITES for bug in suite.bugs]
 
 
 @pytest.mark.parametrize(("suite", "bug"), EACH, ids=[bug.name for _, bug in EACH])
-def test_each_has_one_place_and_its_line_in_the_document(suite: plant.Suite, bug: Bug) -> None:
+def test_each_bug_can_be_planted_and_is_listed_in_the_document(suite: plant.Suite, bug: Bug) -> None:
     sound = (ROOT / bug.path).read_text(encoding="utf-8")
     assert sound.count(bug.old) == 1, f"{bug.path}: see tests/planted"
     assert bug.new not in {bug.old, sound}
@@ -32,6 +32,6 @@ def test_the_document_lists_no_other_bugs(suite: plant.Suite) -> None:
     assert listed == [bug.name for bug in suite.bugs]
 
 
-def test_the_copy_has_all_that_cargo_builds() -> None:
+def test_the_copy_has_everything_that_cargo_needs() -> None:
     roots = {path.name for path in ROOT.iterdir() if path.suffix == ".rs" or path.name.startswith("Cargo.")}
     assert {"Cargo.toml", "Cargo.lock"} <= roots <= set(plant.COPIED)
