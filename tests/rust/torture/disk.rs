@@ -1,8 +1,8 @@
-//! The disk, as SQLite sees it: everything that changes a file passes by here, can be written down,
-//! can fail, and can be the last thing that the process does.
+//! The disk, as SQLite sees it. Each operation that changes a file passes through this layer: it can be recorded, it
+//! can fail, and the process can be killed at it.
 //!
-//! A thin layer over SQLite's own file system (<https://www.sqlite.org/vfs.html>), which becomes the
-//! default one of this process: the store is not told of it.
+//! The layer lies over SQLite's own file system (<https://www.sqlite.org/vfs.html>) and becomes the default one of this
+//! process. The store has no code for it.
 
 #![allow(unsafe_code)] // SQLite's interface is C
 
@@ -16,11 +16,11 @@ use std::sync::{Mutex, OnceLock};
 
 use rusqlite::ffi;
 
-/// What is done to a file.
+/// An operation on a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act<'a> {
-    /// It is opened; whether its first sync syncs its folder, too: so SQLite has it with a journal
-    /// and a log, which it may have made.
+    /// It is opened. `syncs_folder`: whether its first sync also syncs its folder. SQLite does this for a journal and a
+    /// log, which it may have created.
     Open {
         syncs_folder: bool,
     },
@@ -30,31 +30,31 @@ pub(crate) enum Act<'a> {
     },
     Truncate(u64),
     Sync,
-    /// The file goes; whether its folder is synced, too.
+    /// It is deleted. `synced`: whether its folder is synced, too.
     Delete {
         synced: bool,
     },
 }
 
-/// What becomes of it.
+/// What happens to the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Done,
-    /// Nothing is done, and SQLite is told so.
+    /// Nothing is done, and SQLite gets an error.
     Fails,
-    /// Half of what was to be written is, and SQLite is told that it failed.
+    /// Half of the bytes are written, and SQLite gets an error.
     Torn,
 }
 
-/// Who decides. Called under a lock, on SQLite's threads: it must not call SQLite.
+/// Decides about each operation. Called under a lock, on SQLite's threads: it must not call SQLite.
 pub(crate) type Watch = Box<dyn FnMut(&Path, Act<'_>) -> Fate + Send>;
 
 static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
 
-/// Files that are open, by where SQLite keeps them.
+/// The open files, by the address of SQLite's structure.
 static FILES: Mutex<Option<HashMap<usize, Open>>> = Mutex::new(None);
 
-/// SQLite's own file system, and the methods of its files beneath ours.
+/// SQLite's own file system, which this layer calls.
 static UNDER: OnceLock<Under> = OnceLock::new();
 
 struct Under(ffi::sqlite3_vfs);
@@ -70,7 +70,7 @@ struct Open {
     methods: &'static ffi::sqlite3_io_methods,
 }
 
-/// Puts the layer in, once for the process.
+/// Installs the layer, once for the process.
 pub(crate) fn watch_all() {
     UNDER.get_or_init(|| {
         // SAFETY: SQLite's default file system is there from its start to the end of the process; ours
@@ -88,7 +88,7 @@ pub(crate) fn watch_all() {
     });
 }
 
-/// From now on this decides; without it, everything is done.
+/// Sets what decides from now on. If it is `None`, every operation is done.
 pub(crate) fn decide_by(watch: Option<Watch>) {
     *WATCH.lock().unwrap() = watch;
 }
@@ -101,11 +101,11 @@ pub(crate) fn die() -> ! {
 }
 
 thread_local! {
-    /// What this thread does is not part of what is watched.
+    /// Whether the operations of this thread are done without a decision.
     static ASIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something that nobody decides about, on this thread.
+/// Does something on this thread without decisions about its operations.
 pub(crate) fn aside<T>(act: impl FnOnce() -> T) -> T {
     ASIDE.set(true);
     let done = act();
@@ -135,7 +135,8 @@ fn file(key: *mut ffi::sqlite3_file) -> Open {
         .expect("an open file")
 }
 
-/// The table of a file's methods with ours in front; there are few of them, and they stay.
+/// The table of a file's methods, with those of this layer in place of SQLite's. There are few tables, which are never
+/// freed.
 fn ours(methods: &'static ffi::sqlite3_io_methods) -> &'static ffi::sqlite3_io_methods {
     static TABLES: Mutex<Vec<(usize, &'static ffi::sqlite3_io_methods)>> = Mutex::new(Vec::new());
     let key = ptr::from_ref(methods) as usize;

@@ -1,7 +1,7 @@
-//! A disk whose power goes: what may be left of files, given all that was done to them up to then.
+//! A disk whose power is cut: what the files may contain afterwards, given all operations on them up to then.
 //!
-//! What was synced is there. Of what was done since, any part may be: none, all, the first of it,
-//! some of it in any order, and of each write only some sectors.
+//! What was synced is on the disk. Of the later operations, any part may be: none, all, the first ones, some in any
+//! order, and of each write only some sectors.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use fastrand::Rng;
 
 use crate::disk::Act;
 
-/// What a disk writes whole, or not at all.
+/// The number of bytes that a disk writes completely or not at all.
 const SECTOR: usize = 512;
 
-/// Something done to a file.
+/// An operation on a file.
 #[derive(Debug, Clone)]
 pub(crate) enum Deed {
     Open { syncs_folder: bool },
@@ -37,16 +37,16 @@ impl From<Act<'_>> for Deed {
     }
 }
 
-/// What is left of what was not synced.
+/// Which of the operations that were not synced are on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tail {
     Nothing,
     All,
-    /// The first of it, the last of that torn.
+    /// The first ones; of the last of these, only a part.
     Begun,
-    /// Some of it: later writes may be there, and earlier ones not.
+    /// Some: a later write may be there without an earlier one.
     Reordered,
-    /// Some sectors of it.
+    /// Some sectors of the writes.
     Torn,
 }
 
@@ -56,14 +56,14 @@ impl Tail {
 
 #[derive(Debug, Clone, Default)]
 struct File {
-    /// Whether it is there for sure, and what is in it for sure.
+    /// Its synced content; `None` if not even its name is synced.
     synced: Option<Vec<u8>>,
     since: Vec<Deed>,
-    /// Its next sync syncs its folder.
+    /// Whether its next sync also syncs its folder.
     syncs_folder: bool,
 }
 
-/// Files by their names within one folder.
+/// The files of one folder, by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Disk {
     files: BTreeMap<String, File>,
@@ -85,12 +85,12 @@ impl Disk {
         }
     }
 
-    /// Whether anything but the log is only half on the disk: a checkpoint is under way.
+    /// Whether the file has operations that are not synced. For the database, this means that a checkpoint is running.
     pub(crate) fn is_at_a_checkpoint(&self, name: &str) -> bool {
         self.files.get(name).is_some_and(|file| !file.since.is_empty())
     }
 
-    /// Writes what is left when the power goes now.
+    /// Writes the files as they may be after a power cut now.
     pub(crate) fn cut(&self, tail: Tail, rng: &mut Rng, into: &Path) {
         for (name, file) in &self.files {
             if let Some(left) = file.left(tail, rng) {
@@ -106,11 +106,11 @@ impl File {
         for deed in std::mem::take(&mut self.since) {
             apply(&mut now, &deed);
         }
-        // Its folder is synced with it, where it is new.
+        // If the file is new, its folder is synced with it.
         self.synced = Some(now.unwrap_or_default());
     }
 
-    /// If it was deleted, that is on the disk, too.
+    /// If the file was deleted, this is now on the disk, too.
     fn is_gone_for_good(&mut self) {
         if let Some(gone) = self.since.iter().rposition(|deed| matches!(deed, Deed::Delete { .. })) {
             self.since.drain(..=gone);
@@ -121,7 +121,7 @@ impl File {
     fn left(&self, tail: Tail, rng: &mut Rng) -> Option<Vec<u8>> {
         let mut left = self.synced.clone();
         let mut since = &self.since[..];
-        // A deleted file and a new one of the same name are two files: one of them is there.
+        // A deleted file and a new one of the same name are two files, and one of them is there.
         if let Some(gone) = since.iter().rposition(|deed| matches!(deed, Deed::Delete { .. })) {
             if tail == Tail::All || tail != Tail::Nothing && rng.bool() {
                 left = None;
@@ -154,7 +154,7 @@ fn apply(file: &mut Option<Vec<u8>>, deed: &Deed) {
     }
 }
 
-/// Some of the sectors that it writes.
+/// Applies only some of the sectors of a write.
 fn apply_torn(file: &mut Option<Vec<u8>>, deed: &Deed, rng: &mut Rng) {
     let Deed::Write { at, bytes } = deed else {
         if rng.bool() {

@@ -1,6 +1,5 @@
-//! The process that is killed: a real run over the real network against somebody else's sandbox. It
-//! says line by line how far it is and what it was given, so that what it was given can be asked for
-//! after its death.
+//! The process that is killed: a real run over real sockets against a sandbox in another process. It prints each stage
+//! that it reaches and each outcome that it gets, so that the outcomes can be compared with the store after its death.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
@@ -25,30 +24,30 @@ use crate::disk;
 /// The word that makes this program a worker.
 pub(crate) const PART: &str = "work";
 
-/// No worker takes so long: its disk and its sandbox answer in milliseconds.
+/// A worker that takes longer than this hangs: its disk and its sandbox answer in milliseconds.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// What a worker is to do.
+/// What a worker has to do.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Job {
     pub(crate) store: PathBuf,
     pub(crate) url: String,
-    /// E-mail addresses, as they are asked for.
+    /// The e-mail addresses to look up.
     pub(crate) rows: Vec<String>,
     pub(crate) chunk_size: usize,
     pub(crate) max_concurrency: usize,
     pub(crate) max_credits: Option<u64>,
-    /// Opens the store so often, each time for another part of its rows; 0: once.
+    /// How often it opens the store, each time for another part of its rows. 0 counts as 1.
     pub(crate) openings: usize,
-    /// So many other stores it opens before, which nobody has made yet, to race with those who do the same.
+    /// How many other new stores it opens first, at the same time as the other workers.
     pub(crate) makes: usize,
-    /// Waits for a line before it opens the store.
+    /// Whether it waits for a line of input before it opens the store.
     pub(crate) waits: bool,
-    /// Dies as the n-th thing is done to a file of the store.
+    /// It kills itself at this operation on the files of the store.
     pub(crate) dies_at: Option<u64>,
     /// Whether it reads all files of the store again and again, as a backup tool in the same process does.
     pub(crate) reads: bool,
-    /// Of so many things done to a file of the store, one fails.
+    /// One of this many operations on the files of the store fails.
     pub(crate) one_fails_in: Option<u64>,
 }
 
@@ -148,43 +147,43 @@ pub(crate) fn person(value: &str) -> Identifier {
     Identifier::from_canonical(FieldType::Email, value)
 }
 
-/// Tells a contact's bytes from others.
+/// A hash of a contact's bytes.
 pub(crate) fn fingerprint(record: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     record.hash(&mut hasher);
     hasher.finish().max(1)
 }
 
-/// A row that a worker was given.
+/// An outcome that a worker got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Given {
     pub(crate) value: String,
     pub(crate) status: String,
-    /// 0 where there is none.
+    /// The fingerprint of the contact; 0 if there is none.
     pub(crate) record: u64,
 }
 
-/// What is left of a worker.
+/// What is known of a worker that has ended.
 #[derive(Debug)]
 pub(crate) struct Remains {
     pub(crate) status: ExitStatus,
-    /// The last stage that it said it had come to.
+    /// The last stage that it printed.
     pub(crate) stage: String,
     pub(crate) given: Vec<Given>,
     pub(crate) troubles: Vec<String>,
-    /// From when it was about to open its store.
+    /// How long it lived after it began to open its store.
     pub(crate) lived: Duration,
 }
 
 /// When a worker is killed, from outside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    /// So long after it has said so.
+    /// How long after it has printed the stage.
     pub(crate) after: Duration,
     pub(crate) stage: &'static str,
 }
 
-/// A worker, alive.
+/// A running worker.
 pub(crate) struct Worker {
     child: Child,
     lines: Receiver<String>,
@@ -215,7 +214,7 @@ impl Worker {
         let mut from = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
             let mut line = String::new();
-            // What was being said when it died is no whole line.
+            // A line that was cut off by its death does not count.
             while from.read_line(&mut line).is_ok_and(|_| line.ends_with('\n')) {
                 let _ = say.send(line.trim_end().to_owned());
                 line.clear();
@@ -224,7 +223,7 @@ impl Worker {
         Self { child, lines, heard: Vec::new() }
     }
 
-    /// Hears it out until it says this; whether it has.
+    /// Reads its output until it prints this stage. Returns whether it has.
     pub(crate) fn says(&mut self, stage: &str) -> bool {
         let until = Instant::now() + LONGEST;
         while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -236,26 +235,26 @@ impl Worker {
         }
         assert!(
             Instant::now() < until,
-            "every run comes to an end: a worker still had not after {LONGEST:?}"
+            "every run comes to an end: a worker is still running after {LONGEST:?}"
         );
         false
     }
 
-    /// Lets one that waits go on.
+    /// Lets a worker that waits continue.
     pub(crate) fn go(&mut self) {
         drop(self.child.stdin.take());
     }
 
     pub(crate) fn kill_at(mut self, moment: Moment) -> Remains {
         if self.says(moment.stage) {
-            // The moment is the point: it is drawn, and nothing is expected to have happened by then.
+            // The moment is random. The worker may have done anything by then.
             std::thread::sleep(moment.after);
             self.child.kill().unwrap();
         }
         self.ends()
     }
 
-    /// Waits for its end, and gathers what it has said.
+    /// Waits for its end, and collects what it has printed.
     pub(crate) fn ends(mut self) -> Remains {
         self.says("");
         let status = self.child.wait().unwrap();
