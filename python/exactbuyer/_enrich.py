@@ -98,6 +98,7 @@ class BlockingCalls:
         Source: `contact-enrichment/bulk-enrichment-api` on docs.exactbuyer.com.
         """
         with short_traceback:
+            self._session.history.forget_last_results()
             on_error = check_on_error(on_error)
             options = CallOptions.checked(
                 field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
@@ -124,9 +125,9 @@ class BlockingCalls:
         """Looks up rows as they arrive, and yields their results in order, as soon as they are known.
 
         A stream reads ahead of the consumer, so that requests are full and several are in flight. **As many
-        rows may be looked up and paid for** before the consumer takes the first result. `read_ahead` sets how
-        many: with fewer than `chunk_size`, requests are smaller. `None`: twice the number of rows that can
-        be in flight, at most 100,000.
+        rows may be looked up and paid for** before the consumer takes them. `read_ahead` sets how many: with
+        fewer than `chunk_size`, requests are smaller. `None`: four requests at first; then four times as many
+        rows as the consumer has taken, at most twice the number that can be in flight, and at most 100,000.
 
         A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
         duplicate is answered from the store; without a store **it is paid for again**. `enrich` recognises
@@ -168,6 +169,7 @@ class BlockingCalls:
             None
         """
         with short_traceback:
+            self._session.history.forget_last_results()
             options = CallOptions.checked(
                 field_type,
                 required_fields,
@@ -190,11 +192,12 @@ class BlockingCalls:
         `r = enricher.last_results` does it. For `enrich_table`, `last_results.table` is the table; for a
         stream, these are the rows that it has not yielded.
 
-        They are kept in memory until the next call of this enricher begins, even if you have dropped them
+        They are kept in memory until the next call of this enricher, even if you have dropped them
         yourself (about 4 MB for 1,000 people). `del enricher.last_results` frees them at once.
 
-        It is `None` before the first call, while a call is running, and after a call that was cancelled or
-        ended by a second Ctrl-C. Requests of such a call may still be in flight: `recover()` waits for them.
+        It is `None` before the first call, while a call is running, and after a call that was refused before
+        it sent anything, that was cancelled, or that a second Ctrl-C ended. A cancelled call may still have
+        requests in flight: `recover()` waits for them.
 
         Example:
             >>> from exactbuyer import BulkEnricher, UnknownOutcomeError

@@ -64,6 +64,7 @@ class AwaitableCalls:
             2
         """
         with short_traceback:
+            self._session.history.forget_last_results()
             on_error = check_on_error(on_error)
             options = CallOptions.checked(
                 field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
@@ -113,6 +114,7 @@ class AwaitableCalls:
             ['ana@acme.example', None]
         """
         with short_traceback:
+            self._session.history.forget_last_results()
             options = CallOptions.checked(
                 field_type,
                 required_fields,

@@ -138,6 +138,7 @@ class TableCalls:
             'missing'
         """
         with short_traceback:
+            self._session.history.forget_last_results()
             options = CallOptions.checked(
                 field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
             )
@@ -206,6 +207,7 @@ class TableCalls:
             'missing'
         """
         with short_traceback:
+            self._session.history.forget_last_results()
             options = CallOptions.checked(
                 field_type, required_fields, max_credits, refresh=refresh, store_only=store_only
             )

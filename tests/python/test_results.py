@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from exactbuyer import DEFAULT_COLUMNS, BulkEnricher, IncompleteWarning, Receipt, Results, UnknownOutcomeError
-from exactbuyer.exceptions import ConfigError, ExactBuyerError, Interrupted
+from exactbuyer.exceptions import ConfigError, ExactBuyerError, Interrupted, InvalidIdentifierError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -284,6 +284,10 @@ def test_what_a_call_returned_is_kept_until_the_next_or_until_it_is_deleted(enri
     assert during
     assert during == [None] * len(during)
     assert left_by(enricher) is not results
+    with pytest.raises(InvalidIdentifierError):
+        enricher.enrich(["ana.almeida@acme.example", "?"])
+    assert left_by(enricher) is None, "nobody takes the results of the call before for this one's"
+    assert enricher.enrich(["bo@acme.example"]) is left_by(enricher)
     del enricher.last_results
     assert left_by(enricher) is None
     with pytest.raises(AttributeError, match="frozen"):

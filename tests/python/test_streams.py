@@ -71,10 +71,19 @@ def test_an_async_source_is_read_no_further_than_the_window(fakes: ModuleType) -
     assert source.taken < 600
 
 
-def test_the_readme_says_how_far_a_stream_reads_ahead() -> None:
-    rows = BulkEnricher("any", store=None).settings.window_rows
-    readme = Path(__file__).parents[2] / "README.md"
-    assert f"up to {rows:,} by default" in " ".join(readme.read_text(encoding="utf-8").split())
+@pytest.mark.filterwarnings("ignore:store=None keeps nothing")
+def test_a_stream_reads_ahead_as_far_as_the_readme_says(fakes: ModuleType) -> None:
+    enricher, source = enricher_of(fakes), Source()
+    most = enricher.settings.window_rows
+    with enricher.stream(source) as stream:
+        next(stream)
+        first = source.taken
+        for _ in range(20_000):
+            next(stream)
+        # As in the tests above, one slice more.
+        assert most <= source.taken - 20_000 <= most + 1_000
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
+    assert f"{first:,} at first, and up to {most:,} once you have taken some" in readme
 
 
 @pytest.mark.parametrize("rows", [1, 7])

@@ -248,11 +248,11 @@ class Call:
             in_flight = self.run.progress().get("in_flight", 0)
             if in_flight:
                 text = (
-                    f"exactbuyer: stopping. {count(in_flight, 'request')} in flight may already be charged: "
+                    f"stopping. {count(in_flight, 'request')} in flight may already be charged: "
                     f"waiting up to {self.settings.grace:g} s for the answers. Ctrl-C again leaves at once."
                 )
                 logger.info("%s", text, extra=SHOWN_BY_CLI)
-                self._watch.say(text)
+                self._watch.say(f"exactbuyer: {text}")
             self.until_over()
             results = self.settle()
         except KeyboardInterrupt:

@@ -67,7 +67,13 @@ class CallHistory:
         """Notes a call that is about to send, by a weak reference."""
         with self._lock:
             self._begun[next(self._numbers)] = call
-        # Freed here, so that two calls one after the other need no more memory than one.
+
+    def forget_last_results(self) -> None:
+        """Frees the results of the last call, before anything else of the next one.
+
+        So two calls need no more memory than one, and if the next one is refused, nobody takes these results
+        for its own.
+        """
         self.last_results = None
 
     def add_receipt(self, call: Call, receipt: Receipt) -> None:

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 ItemT = TypeVar("ItemT")
 
+_FIRST_CHUNKS = 4
+"""How many requests are read ahead at first: as many as are in flight at first."""
+
+_GROWTH = 4
+"""Then a stream reads ahead so many times as many rows as the consumer has taken. So a consumer that leaves
+after a few rows has not paid for tens of thousands."""
+
 
 class StreamCall(Call, Generic[ItemT]):
     """A call that hands out items in order, each for one row or more, and keeps them until then."""
@@ -29,12 +36,14 @@ class StreamCall(Call, Generic[ItemT]):
         super().__init__(run, name, session, options, watch)
         self.fed = 0
         self._read_ahead = options.read_ahead or self.settings.window_rows
+        self._first_read_ahead = options.read_ahead or _FIRST_CHUNKS * self.settings.chunk_size
         self.part_rows = min(self.settings.chunk_size, self._read_ahead)
         """The most rows that are read at a time."""
 
     def has_room(self) -> bool:
         """Whether a part of the source may be read."""
-        return self.kept_rows() + self.part_rows <= self._read_ahead
+        read_ahead = max(self._first_read_ahead, self.part_rows, _GROWTH * self.handed_out())
+        return self.kept_rows() + self.part_rows <= min(self._read_ahead, read_ahead)
 
     def feed_part(self, part: Any, rows: Rows) -> None:  # noqa: ARG002
         """Gives the run more rows, which were read from this part of the source."""
