@@ -7,13 +7,14 @@ import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 
 from exactbuyer import AsyncStream, BulkEnricher, ConfigError, IncompleteWarning
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from types import ModuleType
 
     from exactbuyer import Progress, Result
@@ -84,6 +85,32 @@ def test_a_stream_reads_ahead_as_far_as_the_readme_says(fakes: ModuleType) -> No
         assert most <= source.taken - 20_000 <= most + 1_000
     readme = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
     assert f"{first:,} at first, and up to {most:,} once you have taken some" in readme
+
+
+@pytest.mark.parametrize("rows", [1, 999, 1_000, 2_500, 3_999])
+@pytest.mark.parametrize("is_table", [False, True])
+@pytest.mark.filterwarnings("ignore:store=None keeps nothing")
+def test_the_end_of_a_short_source_is_read_before_the_last_request_is_sent(
+    everybody: Sandbox, rows: int, is_table: bool
+) -> None:
+    people = [f"person{number}@acme.example" for number in range(rows)]
+    is_read = False
+
+    def until_read(parts: Iterable[Any]) -> Iterator[Any]:
+        nonlocal is_read
+        yield from parts
+        is_read = True
+
+    # Otherwise it would wait for more rows, which could fill it.
+    with BulkEnricher("any", base_url=everybody.url, store=None) as enricher:
+        if is_table:
+            table = pa.table({"mail": people})
+            reader = pa.RecordBatchReader.from_batches(table.schema, until_read(table.to_batches()))
+            enricher.enrich_table(reader, by="mail", columns=[]).read_next_batch()
+        else:
+            with enricher.stream(until_read(people)) as results:
+                next(results)
+        assert is_read
 
 
 @pytest.mark.parametrize("rows", [1, 7])

@@ -28,6 +28,8 @@ crate::listed! {
         MaxConcurrency = "max_concurrency",
         /// The limit on unknown lookups.
         MaxInDoubt = "max_in_doubt",
+        /// Texts that mean "no value".
+        NaValues = "na_values",
         /// The proxy.
         Proxy = "proxy",
         /// The column of regions.

@@ -35,15 +35,20 @@ class StreamCall(Call, Generic[ItemT]):
     def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
         super().__init__(run, name, session, options, watch)
         self.fed = 0
-        self._read_ahead = options.read_ahead or self.settings.window_rows
-        self._first_read_ahead = options.read_ahead or _FIRST_CHUNKS * self.settings.chunk_size
-        self.part_rows = min(self.settings.chunk_size, self._read_ahead)
+        self.part_rows = min(self.settings.chunk_size, options.read_ahead or self.settings.chunk_size)
         """The most rows that are read at a time."""
 
     def has_room(self) -> bool:
         """Whether a part of the source may be read."""
-        read_ahead = max(self._first_read_ahead, self.part_rows, _GROWTH * self.handed_out())
-        return self.kept_rows() + self.part_rows <= min(self._read_ahead, read_ahead)
+        kept = self.kept_rows()
+        most = self._options.read_ahead
+        if most is None:
+            most = self.settings.window_rows
+            # Room for two parts: of a short source, the end must be read before its last request is sent.
+            first = max(_FIRST_CHUNKS * self.settings.chunk_size, 2 * self.part_rows)
+            if kept >= max(first, _GROWTH * self.handed_out()):
+                return False
+        return kept + self.part_rows <= most
 
     def feed_part(self, part: Any, rows: Rows) -> None:  # noqa: ARG002
         """Gives the run more rows, which were read from this part of the source."""

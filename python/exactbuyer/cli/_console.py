@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
 from exactbuyer.report.log import level_asked_for, write_line
+from exactbuyer.report.wording import count
 
 from ._words import WORDS, in_options
 from .exit_codes import CommandError, ExitCode, FileError
@@ -77,7 +78,8 @@ class Console:
     def last(self, result: RunResult) -> None:
         """Writes the last line, as JSON if that was asked for."""
         message = result.message if result.exit_code else ""
-        if message:
+        # The receipt has it already, unless it was not shown.
+        if message and (self.quiet or message != result.receipt.stopped):
             print_message(message)
         if self.as_json:
             ended = {
@@ -93,12 +95,18 @@ class Console:
 
 
 def plan_lines(plan: Plan) -> str:
-    """A plan in words, with the first rows that cannot be looked up. Rows count from 1, as lines do."""
+    """A plan in words, with the reasons why rows cannot be looked up. Rows count from 1, as lines do."""
     plan = counting_from_one(plan)
+    rows_of: dict[str, list[int]] = {}
+    for row, _, why in plan.problems:
+        rows_of.setdefault(in_options(why), []).append(row)
+    # Of a long file, not all problems are kept.
+    least = "at least " if len(plan.problems) < plan.invalid else ""
     lines = [plan.as_text(words=WORDS)]
-    lines += [f"invalid   row {row:,}: {in_options(why)}" for row, _, why in plan.problems[:_SHOWN]]
-    if plan.invalid > _SHOWN:
-        lines.append(f"          and {plan.invalid - _SHOWN:,} more")
+    for why, rows in rows_of.items():
+        first = ", ".join(f"{row:,}" for row in rows[:_SHOWN])
+        more = ", …" if len(rows) > _SHOWN else ""
+        lines.append(f"invalid   {least}{count(len(rows), 'row')} ({first}{more}): {why}")
     return "\n".join(lines)
 
 

@@ -283,3 +283,15 @@ def _print_answer(answer: object) -> int:
 def _print(lines: Iterable[str]) -> int:
     print_data(lines)
     return ExitCode.DONE
+
+
+def _use_store(context: click.Context, _: click.Parameter, path: str | None) -> None:
+    if path is not None and context.parent is not None:
+        context.obj = Store(path, default_region=context.parent.params["default_region"])
+
+
+# `exactbuyer store info --store FILE` is what people type first.
+for _command in store.commands.values():
+    _command.params.append(
+        click.Option(["--store"], metavar="FILE", hidden=True, expose_value=False, callback=_use_store)
+    )

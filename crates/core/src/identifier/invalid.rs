@@ -20,6 +20,8 @@ pub enum Invalid {
     /// The text does not look like an e-mail address, a phone number or a profile. Example:
     /// `hello`.
     Unrecognised,
+    /// The text stands for a missing value. Example: `N/A`. Only the caller can say so.
+    Placeholder,
     /// A cell of a table that contains neither text nor a number.
     NotText,
     /// The value ends with an ellipsis, or some of its letters are masked. Example:
@@ -113,6 +115,9 @@ impl Invalid {
                 "not recognised as an e-mail address, phone number or social profile: if it is \
                  one, give its field type"
             }
+            Self::Placeholder => {
+                "a placeholder, and not an identifier: if it means that there is no value, add it to "
+            }
             Self::NotText => "neither text nor a whole number: other kinds of value cannot be looked up",
             Self::Several => "more than one value: ",
             Self::CutOff => "cut off or masked: give the whole of it",
@@ -180,6 +185,7 @@ impl Invalid {
             Self::Several | Self::EmailSeveral | Self::PhoneSeveral | Self::SocialSeveral => {
                 message!("{}{}", self.text(), Advice::SeparateValues)
             }
+            Self::Placeholder => message!("{}{}", self.text(), Setting::NaValues),
             Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Setting::DefaultRegion),
             _ => self.text().into(),
         }

@@ -46,6 +46,16 @@ pub struct Reader {
     pub na_values: HashSet<Box<str>>,
 }
 
+/// Whether people write this text where they have no value. It may be in upper or lower case.
+fn is_placeholder(text: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["n/a", "n.a.", "na", "nan", "nil", "none", "not available", "null", "tbd", "unknown"];
+    WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+        || text
+            .chars()
+            .all(|c| matches!(c, '-' | '.' | '?' | '*' | '#' | '/' | '_' | '\u{2013}' | '\u{2014}'))
+}
+
 impl Reader {
     /// Reads a text of a row that names no region.
     ///
@@ -82,6 +92,7 @@ impl Reader {
             Err(Invalid::PhoneWithoutCountryCode) if region == RowRegion::Unknown => {
                 Reading::Invalid(Invalid::PhoneUnknownRegion)
             }
+            Err(_) if is_placeholder(stripped) => Reading::Invalid(Invalid::Placeholder),
             Err(why) => Reading::Invalid(why),
         }
     }
@@ -202,6 +213,20 @@ mod tests {
                 assert_eq!(reader.text_in(" ", PHONE, region), Reading::Missing);
             }
         }
+    }
+
+    #[test]
+    fn a_placeholder_is_invalid_and_the_reason_names_the_setting() {
+        let mut reader = reader(None);
+        for text in ["N/A", " n/a ", "NULL", "Unknown", "-", "?", "--", "\u{2014}"] {
+            for field_type in [None, PHONE, Some(FieldType::Email), Some(FieldType::SocialProfile)] {
+                let read = reader.text(text, field_type);
+                assert_eq!(read, Reading::Invalid(Invalid::Placeholder), "{text} {field_type:?}");
+            }
+        }
+        assert_eq!(reader.text("hello", None), Reading::Invalid(Invalid::Unrecognised));
+        reader.na_values = ["N/A".into()].into();
+        assert_eq!(reader.text("N/A", None), Reading::Missing);
     }
 
     #[test]
