@@ -2,7 +2,7 @@
 //!
 //! The two ends share a [`Port`]. Events go to the task through a channel without a limit, so feeding never blocks
 //! the caller. Outcomes wait in a queue until the caller takes them; while many of them wait, the scheduler sends
-//! nothing new.
+//! and admits nothing new.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,7 +67,7 @@ impl Port {
 
     /// Rows delivered and not yet taken.
     ///
-    /// The scheduler gets this number with each step, and sends nothing new while it is large.
+    /// The scheduler gets this number with each step, and sends and admits nothing new while it is large.
     pub(super) fn backlog(&self) -> usize {
         self.lock().rows
     }

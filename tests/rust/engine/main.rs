@@ -170,6 +170,24 @@ fn the_rate_is_used_up_where_records_wait() {
     assert!(used >= 0.97, "{used}");
 }
 
+/// Rows that need no request wait for the reader, too: otherwise their contacts would fill the memory.
+#[test]
+fn a_run_that_sends_nothing_waits_for_a_slow_reader() {
+    paused(async {
+        let (engine, seen) = engine(Config::default(), Duration::ZERO, |_, _| Ok(status(500)));
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        run.feed(vec![Row::Missing; 100_000], Vec::new());
+        run.finish();
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(run.receipt().rows, 16_384, "one part, and nobody has taken it");
+        assert_eq!(run.next().await.unwrap().len(), 16_384);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(run.receipt().rows, 2 * 16_384);
+        let done = finish(&run, &seen).await;
+        assert_eq!(16_384 + done.outcomes.len(), 100_000);
+    });
+}
+
 #[test]
 fn requests_are_full_however_small_the_parts_that_rows_come_in() {
     let config = Config { chunk_size: 100, ..Config::default() };

@@ -146,6 +146,8 @@ pub struct Scheduler {
     intake: Intake,
     /// Rows were admitted since the run last waited: the others wait until events have been read.
     admitted: bool,
+    /// The caller has many outcomes to take, as of the last step.
+    is_reader_behind: bool,
     held: Held,
     retries: Retries,
     flights: BTreeMap<u64, Flight>,
@@ -186,6 +188,7 @@ impl Scheduler {
             table,
             intake: Intake::new(options),
             admitted: false,
+            is_reader_behind: false,
             held: Held::default(),
             retries: Retries::new(chunk_size.clamp(1, config.max_in_doubt.max(1))),
             flights: BTreeMap::new(),
@@ -246,8 +249,11 @@ impl Scheduler {
         self.intake.over && self.intake.fed.is_empty() && self.table.open() == 0 && self.flights.is_empty()
     }
 
+    /// Whether rows should be admitted now. After a stop, also while the reader is behind: the caller of a dropped run
+    /// takes no more outcomes, and the run must end all the same.
     fn wants_rows(&self) -> bool {
-        self.intake.wants_rows(&self.table, self.retries.chunk_size)
+        let is_room = !self.is_reader_behind || self.ending.reason.is_some();
+        is_room && self.intake.wants_rows(&self.table, self.retries.chunk_size)
     }
 
     fn settle(&mut self, id: LookupId, outcome: Outcome, origin: impl Into<Origin>) {

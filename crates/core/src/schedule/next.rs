@@ -22,8 +22,9 @@ const LISTEN_EVERY: Duration = Duration::from_millis(100);
 /// A partial chunk from a slow source is sent after so long.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Nothing new is sent while the caller has so many chunks of rows to take: a slow reader must not fill the
-/// memory. Few, so that a body is read again while the processor still has it in its cache.
+/// While the caller has so many chunks of rows to take, nothing new is sent, and no rows are admitted, because the
+/// store may answer them: a slow reader must not fill the memory. Few, so that a body is read again while the
+/// processor still has it in its cache.
 const BACKLOG_CHUNKS: usize = 4;
 
 /// What the shell does next.
@@ -83,13 +84,14 @@ impl Scheduler {
     /// Does not wait.
     pub fn next(&mut self, now: Instant, backlog: usize) -> Step {
         self.now = now;
+        self.is_reader_behind = backlog >= BACKLOG_CHUNKS * self.retries.chunk_size.max(1_000);
         self.ceilings.stored = self.ceilings.stored.filter(|(_, until)| now < *until);
         if let Some(question) = self.question() {
             return Step::Consult(question);
         }
         let mut wake = None;
         while self.ending.reason.is_none() {
-            match self.choose(backlog) {
+            match self.choose() {
                 Ok((chunk, reserved)) => return Step::Send(self.launch(&chunk, reserved)),
                 Err(Blocked::Until(until, why)) => {
                     (wake, self.limited_by) = (until, why);
@@ -136,9 +138,9 @@ impl Scheduler {
     ///
     /// # Errors
     /// What is waited for, or why nothing can be sent any more.
-    fn choose(&mut self, backlog: usize) -> Result<(Chunk, usize), Blocked> {
+    fn choose(&mut self) -> Result<(Chunk, usize), Blocked> {
         let now = self.now;
-        if backlog >= BACKLOG_CHUNKS * self.retries.chunk_size.max(1_000) {
+        if self.is_reader_behind {
             return Err(Blocked::Until(None, LimitedBy::Consumer));
         }
         if let Some(until) = self.pauses.not_before.filter(|until| now < *until) {

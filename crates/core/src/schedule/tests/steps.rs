@@ -278,6 +278,31 @@ fn a_slow_reader_and_a_full_store_hold_a_run_back() {
 }
 
 #[test]
+fn a_slow_reader_holds_back_the_answers_of_the_store() {
+    let (mut scheduler, now) = started(of_ten(), 0..40_000);
+    let known = Availability::Known(Outcome::Miss, Seen::default());
+    let behind = |scheduler: &mut Scheduler| loop {
+        match scheduler.next(now, 4_000) {
+            Step::Consult(question) => {
+                let (ids, _) = scheduler.lookups(&question);
+                scheduler.consulted(question, Ok(ids.into_iter().map(|id| (id, known.clone()))), now);
+            }
+            Step::More => {}
+            step => return step,
+        }
+    };
+    assert!(slept(behind(&mut scheduler)).until.is_none());
+    assert_eq!(scheduler.report(now).0.len(), 0);
+    assert!(matches!(scheduler.next(now, 3_999), Step::Consult(_)), "the reader has taken some");
+
+    let (mut stopped, now) = started(of_ten(), 0..40_000);
+    assert!(slept(behind(&mut stopped)).until.is_none());
+    stopped.stop(SECOND, now);
+    assert!(matches!(behind(&mut stopped), Step::Done), "its reader may have gone");
+    assert_eq!(stopped.report(now).0.len(), 40_000);
+}
+
+#[test]
 fn a_row_that_stands_for_several_counts_as_these() {
     let now = Instant::now();
     let mut scheduler = scheduler(of_ten(), &RunOptions::default(), now);

@@ -275,12 +275,13 @@ impl View {
     }
 }
 
-/// The contact or the reason of an answer.
+/// The contact or the reason of an answer: a copy, because a slice would keep its whole block in memory for as long as
+/// the caller has the answer.
 fn body(connection: &Connection, blocks: &mut BlockCache, answer: Answer) -> Result<Bytes, Fault> {
     blocks.read(connection, (answer.request, answer.place), |block, at| {
         // A block that was read before a late answer came has a doubt, and no contact.
         let is_current = block.is_hit(at) == (answer.state == state::HIT);
-        if is_current { block.body(at) } else { None }
+        if is_current { block.body(at).map(Bytes::copy_from_slice) } else { None }
     })
 }
 

@@ -146,7 +146,8 @@ fn search_page(
                 status: state::status(lookup.state),
                 request,
                 fetched_at_ms: at_ms,
-                record: (lookup.state == state::HIT).then_some(lookup.body),
+                // A copy: a slice would keep its whole block in memory.
+                record: (lookup.state == state::HIT).then(|| Bytes::copy_from_slice(&lookup.body)),
             });
         }
     }

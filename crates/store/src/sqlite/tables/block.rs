@@ -47,7 +47,7 @@ pub(crate) struct StoredLookup {
     /// user's decision about a doubt changes only the index.
     pub(crate) state: u8,
     /// The contact's JSON text, or the reason. Empty for a miss. A slice of the decoded block, which stays in memory
-    /// as long as any such slice.
+    /// as long as any such slice: copy what outlives the block.
     pub(crate) body: Bytes,
 }
 
@@ -197,9 +197,9 @@ impl DecodedBlock {
         self.places.get(place).is_some_and(|place| place.state == state::HIT)
     }
 
-    /// The contact or reason of the lookup at this position: a slice, not a copy.
-    pub(crate) fn body(&self, place: usize) -> Option<Bytes> {
-        self.places.get(place).map(|place| self.raw.slice(place.body.clone()))
+    /// The contact or reason of the lookup at this position.
+    pub(crate) fn body(&self, place: usize) -> Option<&[u8]> {
+        self.places.get(place).and_then(|place| self.raw.get(place.body.clone()))
     }
 
     pub(crate) fn lookup_at(&self, place: usize) -> Option<StoredLookup> {
