@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::FutureExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::plan::Row;
 use exactbuyer_core::policy::Verdict;
 use exactbuyer_core::schedule::{
@@ -60,7 +61,13 @@ pub(super) struct Shell {
     /// The fields that contacts must have: the run's own, or else the engine's. They are part of every lookup.
     required: Required,
     scheduler: Scheduler,
+    /// Whether every row has its outcome.
+    is_over: bool,
 }
+
+/// What the caller is told if the task of a run has panicked.
+const BROKEN: &str = "the run was broken off by a fault of this package: rows without a result may have been charged; \
+                      compare the receipt with the service's usage page, and report this";
 
 /// Tokio's clock, in the form that pure code takes. It stands still where a test pauses it.
 fn now() -> Instant {
@@ -68,7 +75,7 @@ fn now() -> Instant {
 }
 
 impl Shell {
-    /// Begins the run in the store. The returned value must be [run](Self::run), or the store never learns of its end.
+    /// Begins the run in the store, which learns of its end when the returned value is dropped.
     pub(super) fn new(
         shared: Arc<Shared>,
         port: Arc<Port>,
@@ -82,17 +89,16 @@ impl Shell {
         let scheduler =
             Scheduler::new(config.clone(), &options, shared.limits.clone(), durable, chance, now());
         let required = options.required_fields.unwrap_or_else(|| config.required_fields.clone()).into();
-        Self { shared, port, inbox, run, required, scheduler }
+        Self { shared, port, inbox, run, required, scheduler, is_over: false }
     }
 
     /// Runs until every row has its outcome.
     ///
-    /// At the end the store forgets the run, the caller sees that it is over, and other runs may use what it has
-    /// released. Requests that were given up may still be in flight then. Their tasks settle them in the store, and
-    /// nobody reads their reports.
+    /// Requests that were given up may still be in flight then. Their tasks settle them in the store, and nobody reads
+    /// their reports.
     ///
     /// # Cancel safety
-    /// Not safe: if the future is dropped, the caller waits for an end that never comes. Spawn it.
+    /// Not safe: if the future is dropped, rows have no outcome, and the caller gets an error. Spawn it.
     pub(super) async fn run(mut self) {
         let (shared, port) = (self.shared.clone(), self.port.clone());
         loop {
@@ -136,9 +142,7 @@ impl Shell {
                 self.scheduler.store_changed();
             }
         }
-        shared.store.end(self.run);
-        port.report(self.scheduler.troubles(), true);
-        shared.freed.notify_waiters();
+        self.is_over = true;
     }
 
     /// Tells the scheduler what has happened.
@@ -211,6 +215,20 @@ impl Shell {
                 }
             }
         }
+    }
+}
+
+/// However the task ends, the store forgets the run, the caller sees that it is over, and other runs may use what it has
+/// released. If it ends too early, because something in it has panicked, the caller gets an error besides.
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let mut troubles = self.scheduler.troubles();
+        if !self.is_over {
+            troubles.insert(0, Error::new(ErrorKind::UnknownOutcome, BROKEN));
+        }
+        self.shared.store.end(self.run);
+        self.port.report(troubles, true);
+        self.shared.freed.notify_waiters();
     }
 }
 
