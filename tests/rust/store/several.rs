@@ -91,6 +91,25 @@ fn the_rate_is_shared_and_the_lowest_living_one_wins() {
     assert!(matches!(claim("z"), Claim::NotBefore(_)));
 }
 
+/// Two enrichers of a process open the store separately, and other processes see one rate of this process.
+#[test]
+fn the_lowest_rate_of_all_handles_in_a_process_is_the_one_that_others_see() {
+    let folder = Folder::new();
+    let (slow, fast) = (folder.store(), folder.store());
+    let terms = |requests_per_minute| Terms { requests_per_minute, ..Terms::default() };
+    let (of_slow, _) = claim_for_run(&slow, terms(2), &["ana"]);
+    let (of_fast, claim) = claim_for_run(&fast, terms(200), &["bob"]);
+    assert!(matches!(claim, Claim::Granted { .. }));
+    let file = rusqlite::Connection::open(folder.file("a.db")).unwrap();
+    let seen = || file.query_row("SELECT min(per_minute) FROM pace", [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!(seen(), 2);
+    assert!(matches!(claim_for_run(&fast, terms(200), &["eve"]).1, Claim::NotBefore(_)));
+    slow.end(of_slow);
+    let claim = wait(fast.claim(of_fast, &[].into(), &[email("eve")])).unwrap();
+    assert!(matches!(claim, Claim::Granted { .. }));
+    assert_eq!(seen(), 200);
+}
+
 #[test]
 fn what_others_have_under_way_counts_against_the_ceiling() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());

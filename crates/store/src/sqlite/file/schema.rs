@@ -49,7 +49,7 @@ const LONGEST_CREATION_MS: i64 = 15_000;
 /// | `required.fields` | a sorted list of names, as JSON |
 /// | `tags.text` | an object of names and values, as JSON |
 /// | `request.owner` | 0 for a request that a merge has taken over |
-/// | `request.run` | the run's number in its handle; like `pid`, only for people who examine a file |
+/// | `request.run` | the run's number in its process; like `pid`, only for people who examine a file |
 /// | `request.key` | the fingerprint of the API key; the rate and pauses are counted for each |
 /// | `request.sent_ms` | when it was claimed, just before it was sent |
 /// | `request.credits` | known to be charged; 0 in flight |

@@ -21,7 +21,7 @@ use super::{closing, open};
 pub struct SqliteStore {
     /// `None` only while the handle is being dropped. Keeps the store open, unless all users have closed it.
     opening: Option<Arc<Opening>>,
-    /// Shared with the clones, so that a run can be used through each of them.
+    /// Shared by all handles of the opening: the lowest rate of its runs is the one that other processes see.
     pub(crate) runs: Arc<LiveRuns>,
     /// The user that this handle and its clones count as, until one of them is closed.
     user: Arc<Mutex<Option<User>>>,
@@ -75,8 +75,8 @@ impl SqliteStore {
     pub fn open_within(path: &Path, service: &str, lock_timeout: Duration) -> Result<Self, Error> {
         let (opening, user) = open::open(path, service, lock_timeout)?;
         Ok(Self {
+            runs: opening.runs.clone(),
             opening: Some(opening),
-            runs: Arc::default(),
             user: Arc::new(Mutex::new(Some(user))),
             interrupt: Interrupt::default(),
         })

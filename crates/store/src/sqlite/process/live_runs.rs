@@ -17,7 +17,7 @@ use super::super::clock::now_ms;
 use super::super::file::{Fault, query};
 use crate::lock;
 
-/// The runs of a handle and its clones.
+/// The runs of all handles of an opening.
 #[derive(Debug, Default)]
 pub(crate) struct LiveRuns {
     /// The number of the last run; the first run is 1.

@@ -20,6 +20,7 @@ use super::super::platform::FileId;
 use super::super::threads::{
     Bury, ReadTask, Reader, ReaderState, Shared, Work, Worker, Writer, WriterState, closed,
 };
+use super::live_runs::LiveRuns;
 
 /// A file that is open in this process.
 ///
@@ -33,6 +34,8 @@ pub(crate) struct Opening {
     pub(crate) reader: Worker<ReadTask>,
     /// Reads for the user's questions.
     pub(crate) user_reader: Worker<ReadTask>,
+    /// The runs of all its handles.
+    pub(super) runs: Arc<LiveRuns>,
     /// About its place and the access of others; the same for all users.
     pub(super) warnings: Vec<String>,
     /// Its strong count, less one, is the number of users.
@@ -102,6 +105,7 @@ impl Opening {
             reader: Worker::spawn("exactbuyer-read", Reader::new(shared.clone())).map_err(no_thread)?,
             user_reader: Worker::spawn("exactbuyer-user", Reader::new(shared.clone())).map_err(no_thread)?,
             shared,
+            runs: Arc::default(),
             warnings,
             users: User::default(),
             is_over: AtomicBool::new(false),
