@@ -59,8 +59,8 @@ MONEY_BUGS = (
         "the shared budget reserves credits for only half of a chunk",
         "never more credits than max_credits",
         SHARED,
-        "self.budget.reserve(credits);",
-        "self.budget.reserve(credits.div_ceil(2));",
+        "self.budget.reserve(credits)",
+        "self.budget.reserve(credits.div_ceil(2))",
     ),
     Bug(
         "credits in doubt do not count against max_credits",

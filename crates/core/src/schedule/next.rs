@@ -133,8 +133,7 @@ impl Scheduler {
     /// Chooses the next chunk and takes what it needs: something to send, room for doubt, credits, a slot, the
     /// rate, in this order. (The attempt itself claims it from the store.) Returns the credits set aside with it.
     ///
-    /// If one check fails, nothing has been taken: the credits of the engine, the slot and the
-    /// rate are taken under one lock, and the run's own credits after it.
+    /// If one check fails, nothing has been taken: the credits, the slot and the rate are taken under one lock.
     ///
     /// # Errors
     /// What is waited for, or why nothing can be sent any more.
@@ -163,10 +162,8 @@ impl Scheduler {
         let size = self.fits_doubt(size)?;
         let mut slots = self.limits.lock();
         let size = self.ceilings.fits(size, &slots.budget)?;
-        slots.take(&self.limits.rate, size as u64, now)?;
+        slots.take(&self.limits.rate, &mut self.ceilings.own, size as u64, now)?;
         drop(slots);
-        let fits = self.ceilings.own.reserve(size as u64);
-        debug_assert!(fits, "`fits` has compared the size with what is left");
         let chunk = retry.and_then(|(place, _)| self.retries.take(place, size));
         let chunk = chunk.unwrap_or_else(|| {
             self.partial_since = None;

@@ -54,10 +54,17 @@ impl Limits {
 }
 
 impl Slots {
-    /// Takes a slot for one request, and sets aside its worst case, which must fit.
+    /// Takes a slot for one request, and sets aside its worst case, here and in the run's own budget.
     ///
-    /// Takes everything or nothing.
-    pub(super) fn take(&mut self, rate: &Share, credits: u64, now: Instant) -> Result<(), Blocked> {
+    /// Takes everything or nothing. [`Ceilings::fits`](super::limits::Ceilings::fits) has compared the credits with
+    /// both budgets, but a request whose worst case is not set aside must not be sent whatever the caller has done.
+    pub(super) fn take(
+        &mut self,
+        rate: &Share,
+        own: &mut Budget,
+        credits: u64,
+        now: Instant,
+    ) -> Result<(), Blocked> {
         if self.in_flight >= self.concurrency.limit() {
             return Err(Blocked::Until(None, LimitedBy::MaxConcurrency));
         }
@@ -70,8 +77,18 @@ impl Slots {
                 Blocked::Until(Some(until), LimitedBy::RequestsPerMinute)
             });
         }
+        let over = |budget: &Budget| {
+            rate.give_back(now);
+            Err(Blocked::Over(trouble::ceiling_reached(budget.ceiling())))
+        };
+        if !own.reserve(credits) {
+            return over(own);
+        }
+        if !self.budget.reserve(credits) {
+            own.settle(credits, 0, 0);
+            return over(&self.budget);
+        }
         self.in_flight += 1;
-        let _fits = self.budget.reserve(credits);
         Ok(())
     }
 }
@@ -168,6 +185,28 @@ impl Drop for Share {
         let mut sends = self.limiter.lock();
         if let Some(place) = sends.rates.iter().position(|rate| *rate == self.rate) {
             sends.rates.swap_remove(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_whose_worst_case_cannot_be_set_aside_takes_nothing() {
+        let now = Instant::now();
+        for (of_run, of_engine) in [(Some(9), None), (None, Some(9)), (Some(9), Some(9))] {
+            let mut own = Budget::new(of_run);
+            let limits = Limits::new(of_engine, 1, Share::new(Arc::new(Limiter::default()), 1));
+            let taken = |slots: &mut Slots, own: &mut Budget, credits| {
+                slots.take(&limits.rate, own, credits, now).is_ok()
+            };
+            assert!(!taken(&mut limits.lock(), &mut own, 10));
+            assert_eq!((own.reserved(), limits.lock().budget.reserved()), (0, 0));
+            assert_eq!((limits.lock().in_flight, limits.rate.look(now).0), (0, 0));
+            assert!(taken(&mut limits.lock(), &mut own, 9));
+            assert_eq!((own.reserved(), limits.lock().budget.reserved()), (9, 9));
         }
     }
 }
