@@ -81,6 +81,18 @@ impl Assembler {
         Ok(())
     }
 
+    /// Adds these outcomes, in any order.
+    ///
+    /// # Errors
+    /// As [`Self::add`]. The outcomes after the one that completed the block stay where they were: they may have been
+    /// paid for, and the next call adds them.
+    pub fn add_all(&mut self, outcomes: &mut VecDeque<RowOutcome>) -> Result<(), ArrowError> {
+        while let Some(outcome) = outcomes.pop_front() {
+            self.add(outcome)?;
+        }
+        Ok(())
+    }
+
     /// The next block in the order of the rows, if it is complete. It is one record batch, or
     /// several if its contacts are very large.
     pub fn next_block(&mut self) -> Option<Vec<RecordBatch>> {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
+use crate::values::kind::Form;
 use crate::{DEFAULT, FIXED, Kind, Path, Wanted};
 use exactbuyer_core::identifier::Invalid;
 use exactbuyer_core::message::Words;
@@ -258,4 +259,27 @@ proptest! {
         }
         prop_assert_eq!((rows, seen), (total, sizes.len()));
     }
+}
+
+/// No column that can be asked for fails in this way: its keys have room for 128 texts.
+#[test]
+fn outcomes_after_a_block_that_cannot_be_built_are_not_lost() {
+    let small = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+    let small = Kind { form: Form::Text, data_type: small };
+    let mut assembler = Assembler::new(layout(vec![wanted("n", "n", small)]));
+    assembler.expect(200).expect("room");
+    assembler.expect(1).expect("room");
+    let found = |row| RowOutcome {
+        record: Some(format!(r#"{{"n": "{row}"}}"#).into()),
+        ..outcome(row, Status::Found)
+    };
+    let mut outcomes: VecDeque<_> = (0..201).map(found).collect();
+    assert!(assembler.add_all(&mut outcomes).is_err());
+    assert_eq!(outcomes.iter().map(|outcome| outcome.row).collect::<Vec<_>>(), [200]);
+    assembler.add_all(&mut outcomes).expect("columns");
+    assembler.finish(201).expect("columns");
+    assert_eq!(
+        std::iter::from_fn(|| assembler.next_block()).map(|block| block[0].num_rows()).sum::<usize>(),
+        201
+    );
 }

@@ -121,11 +121,10 @@ impl Table {
     /// Adds these outcomes. The calling thread must not hold the interpreter.
     ///
     /// # Errors
-    /// If Arrow cannot build a column. The outcomes are lost then.
+    /// If Arrow cannot build a column: see [`Assembler::add_all`].
     pub(crate) fn take(&self, outcomes: &mut VecDeque<RowOutcome>) -> Result<usize, ArrowError> {
         let count = outcomes.len();
-        let mut assembler = self.lock();
-        outcomes.drain(..).try_for_each(|outcome| assembler.add(outcome))?;
+        self.lock().add_all(outcomes)?;
         Ok(count)
     }
 }
