@@ -465,7 +465,7 @@ class StoreExport:
     """The answers of a store, as lines of JSON."""
 
     def lines(self) -> list[str]:
-        """The next lines; none at the end."""
+        """The next lines; none at the end. `RuntimeError` if another thread or process reads it."""
 
 @final
 class SandboxServer:

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -342,14 +342,22 @@ impl Drop for StoreExport {
 #[pymethods]
 impl StoreExport {
     /// The next lines: at most [`LINES`], none at the end.
+    ///
+    /// # Errors
+    /// `RuntimeError` if another thread reads it at this moment, or in a forked child: no lines would mean the end.
     fn lines(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         // Taken out while it is read, because the lock must not be held detached.
-        let Some(mut export) = lock(&self.0).take() else { return Ok(Vec::new()) };
-        let lines = py.detach(|| {
-            let Some(export) = export.get_mut() else { return Ok(Vec::new()) };
-            export.take(LINES).collect::<Result<Vec<String>, Error>>()
-        });
+        let Some(mut export) = lock(&self.0).take() else {
+            return Err(PyRuntimeError::new_err(
+                "another thread is reading this export: read it in one thread",
+            ));
+        };
+        let lines = export
+            .get_mut()
+            .map(|export| py.detach(|| export.take(LINES).collect::<Result<Vec<String>, Error>>()));
         *lock(&self.0) = Some(export);
-        lines.or_raise(py)
+        let belongs_elsewhere =
+            || PyRuntimeError::new_err("this export belongs to the process that began it: begin one here");
+        lines.ok_or_else(belongs_elsewhere)?.or_raise(py)
     }
 }
