@@ -118,9 +118,11 @@ STORE_BUGS = (
     Bug(
         "only half of the credits of a request in flight count against max_credits",
         "many: never more credits than max_credits",
-        CLAIM,
-        'query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst])?;',
-        'query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst / 2])?;',
+        SCHEMA,
+        "in_doubt = in_doubt + new.in_doubt;
+",
+        "in_doubt = in_doubt + new.in_doubt / 2;
+",
     ),
     Bug(
         "locks belong to the process, so closing any descriptor of a file drops them",

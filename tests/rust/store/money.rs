@@ -37,6 +37,23 @@ fn a_ceiling_holds_across_runs_and_processes() {
     assert_eq!(next.receipt.count(Status::Found), 3);
 }
 
+/// Spending limits are compared with the sums, whatever writes the requests.
+#[test]
+fn the_sums_follow_the_requests() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["a", "b"]);
+    tamper(&folder, "UPDATE request SET credits = 7, in_doubt = 4");
+    let info = folder.store().info().unwrap();
+    assert_eq!((info.credits, info.credits_in_doubt), (7, 4));
+    tamper(
+        &folder,
+        "INSERT INTO request (owner, run, key, required, tags, sent_ms, lookups, credits, in_doubt, counted, settled_ms)
+         VALUES (0, 0, 0, 1, 1, 0, 9, 3, 2, 0, 0)",
+    );
+    let info = folder.store().info().unwrap();
+    assert_eq!((info.credits, info.credits_in_doubt), (10, 6));
+}
+
 #[test]
 fn a_doubt_counts_as_spent() {
     let folder = Folder::new();

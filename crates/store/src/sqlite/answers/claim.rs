@@ -10,7 +10,7 @@
 //! 4. Answers that wait to be stored must leave room for more. → error
 //! 5. The rate and pauses. → [`Claim::NotBefore`]
 //! 6. The spending limit, with a credit for each free lookup. → [`Claim::NoRoom`]
-//! 7. Insert the request with its intent, and add the worst case to the sums.
+//! 7. Insert the request with its intent and its worst case.
 //!
 //! All of it is decided in one transaction that holds the write lock from its beginning, so no other process can
 //! decide differently at the same time. Nothing is sent before its commit has returned.
@@ -175,7 +175,6 @@ impl ClaimWork {
             ],
         )?;
         let request = connection.last_insert_rowid();
-        query::change(connection, "UPDATE total SET in_doubt = in_doubt + ?1", [worst])?;
         let intent = Intent { owner, fields: self.fields.clone(), keys };
         state.shared.intents().add(request, intent);
         Ok(request)

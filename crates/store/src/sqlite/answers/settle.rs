@@ -119,18 +119,16 @@ impl Work for SettleWork {
 }
 
 impl SettleWork {
-    /// The row of the request says what the claim has set aside; the sums change by the difference.
-    ///
     /// # Errors
     /// If the file does not have the request.
     fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
         let shared = writer.shared.clone();
-        let known: Option<(i64, bool, i64, i64)> = query::find_row(
+        let known: Option<(bool, i64)> = query::find_row(
             connection,
-            "SELECT in_doubt, settled_ms IS NOT NULL, credits, required FROM request WHERE id = ?1",
+            "SELECT settled_ms IS NOT NULL, required FROM request WHERE id = ?1",
             [self.request],
         )?;
-        let Some((was_in_doubt, settled, was_credits, required)) = known else {
+        let Some((settled, required)) = known else {
             return Err(Fault::Damaged("a request is missing in it"));
         };
         if settled {
@@ -153,7 +151,7 @@ impl SettleWork {
         {
             requests::put_unread(connection, self.request, unread)?;
         }
-        self.journal(connection, lines, was_credits, was_in_doubt)?;
+        self.journal(connection, lines)?;
         // After the journal, from which the tail takes the time.
         self.put(connection, writer, required, answers)?;
         writer.notify = true;
@@ -222,17 +220,10 @@ impl SettleWork {
 
     /// The worst case of the claim is replaced by what the reply says. `counted` becomes whether a byte may have
     /// left. Counts are of the lines that are stored: those of purged people are missing.
-    fn journal(
-        &self,
-        connection: &Connection,
-        lines: &[Line],
-        was_credits: i64,
-        was_in_doubt: i64,
-    ) -> Result<(), Fault> {
+    fn journal(&self, connection: &Connection, lines: &[Line]) -> Result<(), Fault> {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let count = |state| number(lines.iter().filter(|line| line.state == state).count() as u64);
         let evidence = &self.evidence;
-        let (credits, in_doubt) = (number(evidence.credits), number(evidence.in_doubt));
         query::change(
             connection,
             "UPDATE request SET settled_ms = ?2, outcome = ?3, status = ?4, took_ms = ?5, hits = ?6, misses = ?7,
@@ -247,15 +238,10 @@ impl SettleWork {
                 count(state::MISS),
                 count(state::REJECTED),
                 count(state::UNKNOWN),
-                credits,
-                in_doubt,
+                number(evidence.credits),
+                number(evidence.in_doubt),
                 evidence.left,
             ],
-        )?;
-        query::change(
-            connection,
-            "UPDATE total SET credits = credits + ?1, in_doubt = in_doubt + ?2",
-            [credits - was_credits, in_doubt - was_in_doubt],
         )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));

@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::query;
 
 /// Raised with every change of the tables.
-pub(crate) const SCHEMA_VERSION: i64 = 2;
+pub(crate) const SCHEMA_VERSION: i64 = 3;
 
 /// `EBst`. It identifies a store, for us and for the command `file`.
 const APPLICATION_ID: i64 = 0x4542_7374;
@@ -71,6 +71,8 @@ const LONGEST_CREATION_MS: i64 = 15_000;
 /// | `request_token` | is this request of another copy here already? |
 /// | `answer`'s key | all answers to one identifier, whatever the fields |
 /// | `answer_doubt` | which lookups are in doubt? |
+///
+/// The sums in `total` follow `request` by triggers. Requests are never deleted.
 ///
 /// The number of a committed request is never used again (`AUTOINCREMENT`), because blocks, answers and runs refer to them.
 const TABLES: &str = "
@@ -133,6 +135,12 @@ CREATE TABLE barred (
 ) WITHOUT ROWID;
 CREATE TABLE allowed (key BLOB PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO total VALUES (1, 0, 0, 0);
+CREATE TRIGGER request_added AFTER INSERT ON request BEGIN
+    UPDATE total SET credits = credits + new.credits, in_doubt = in_doubt + new.in_doubt;
+END;
+CREATE TRIGGER request_changed AFTER UPDATE OF credits, in_doubt ON request BEGIN
+    UPDATE total SET credits = credits + new.credits - old.credits, in_doubt = in_doubt + new.in_doubt - old.in_doubt;
+END;
 ";
 
 /// What a file records about itself.

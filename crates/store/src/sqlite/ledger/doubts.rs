@@ -92,7 +92,6 @@ fn release(connection: &Connection) -> Result<i64, Fault> {
     let credits: i64 =
         query::one(connection, &format!("SELECT coalesce(sum(in_doubt), 0) FROM request {settled}"), [])?;
     query::change(connection, &format!("UPDATE request SET in_doubt = 0 {settled}"), [])?;
-    query::change(connection, "UPDATE total SET in_doubt = in_doubt - ?1", [credits])?;
     Ok(credits)
 }
 

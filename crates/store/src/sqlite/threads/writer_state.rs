@@ -245,12 +245,6 @@ impl WriterState {
     /// An orphan stays on the list until a later transaction finds it released, because this one may be rolled back.
     pub(super) fn release_orphans(&mut self, connection: &Connection) -> Result<(), Fault> {
         for request in self.shared.orphans() {
-            query::change(
-                connection,
-                "UPDATE total SET in_doubt = in_doubt - coalesce(
-                       (SELECT in_doubt FROM request WHERE id = ?1 AND settled_ms IS NULL), 0)",
-                [request],
-            )?;
             let released = query::change(
                 connection,
                 "UPDATE request SET settled_ms = ?2, outcome = ?3, in_doubt = 0, counted = 0, intent = NULL

@@ -255,20 +255,15 @@ fn decide(
 /// If both stores have the same known credits for a request, the lower number of credits in doubt counts: it is lower where
 /// a user has found that they were not charged.
 fn lower_doubt(connection: &Connection, request: i64, credits: i64, in_doubt: i64) -> Result<(), Fault> {
-    let more: Option<i64> = query::find(
+    query::change(
         connection,
-        "SELECT in_doubt - ?3 FROM request WHERE id = ?1 AND credits = ?2 AND in_doubt > ?3",
+        "UPDATE request SET in_doubt = ?3 WHERE id = ?1 AND credits = ?2 AND in_doubt > ?3",
         [request, credits, in_doubt],
     )?;
-    if let Some(more) = more {
-        query::change(connection, "UPDATE request SET in_doubt = ?2 WHERE id = ?1", [request, in_doubt])?;
-        query::change(connection, "UPDATE total SET in_doubt = in_doubt - ?1", [more])?;
-    }
     Ok(())
 }
 
-/// First an empty row with the token, then the same as for a request that is replaced. So the sums are right in both
-/// cases.
+/// First an empty row with the token, then the same as for a request that is replaced.
 fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, Fault> {
     // Key and owner mean nothing outside of the other store.
     query::change(
@@ -286,19 +281,8 @@ fn put_request(connection: &Connection, request: &OtherRequest) -> Result<i64, F
     Ok(number)
 }
 
-/// Replaces the journal row of a request by the other store's, and corrects the sums.
-///
-/// Subtracts what the row says from the sums, replaces it, and adds what it says then.
+/// Replaces the journal row of a request by the other store's.
 fn replace_request(connection: &Connection, request: &OtherRequest, number: i64) -> Result<(), Fault> {
-    let add_to_total = |sign: &str| -> Result<(), Fault> {
-        let sums = format!(
-            "UPDATE total SET credits = total.credits {sign} request.credits,
-             in_doubt = total.in_doubt {sign} request.in_doubt FROM request WHERE request.id = ?1"
-        );
-        query::change(connection, &sums, [number])?;
-        Ok(())
-    };
-    add_to_total("-")?;
     let replace = format!(
         "UPDATE request SET ({}) = (?{}) WHERE id = ?",
         COLUMNS.join(", "),
@@ -306,7 +290,7 @@ fn replace_request(connection: &Connection, request: &OtherRequest, number: i64)
     );
     let values = request.columns.iter().cloned().chain([number.into()]);
     query::change(connection, &replace, params_from_iter(values))?;
-    add_to_total("+")
+    Ok(())
 }
 
 /// Stores the answers of a request, except those to lookups of people who were purged here, and contacts that mention such
