@@ -316,12 +316,47 @@ mod tests {
             prop_assert_eq!(seen, entries.len());
         }
 
+        /// Small bytes are the numbers of field types, and lengths that may fit.
         #[test]
-        fn damage_is_an_error_and_never_more(mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(DecodedBlock::decode(&bytes).is_err() || bytes.len() > 4);
-            bytes.truncate(3);
-            prop_assert!(DecodedBlock::decode(&bytes).is_err());
+        fn damage_is_an_error_and_never_more(
+            raw in prop::collection::vec(prop_oneof![0_u8..12, any::<u8>()], 0..60),
+            texts in prop::collection::vec((".{0,9}", prop::collection::vec(any::<u8>(), 0..300)), 1..9),
+            flips in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
+        ) {
+            assert_inside(&compress(&raw).unwrap());
+            prop_assert!(DecodedBlock::decode(&raw).is_err(), "these are no frame");
+            let entries: Vec<_> = texts
+                .into_iter()
+                .map(|(canonical, body)| StoredLookup {
+                    identifier: Some(Identifier::from_canonical(FieldType::Email, canonical)),
+                    state: 1,
+                    body: body.into(),
+                })
+                .collect();
+            let flipped = |mut bytes: Vec<u8>| {
+                for bit in &flips {
+                    let bit = bit.index(8 * bytes.len());
+                    bytes[bit / 8] ^= 1 << (bit % 8);
+                }
+                bytes
+            };
+            let packed = pack_one(&entries).unwrap();
+            assert_inside(&compress(&flipped(decompress(&packed).unwrap())).unwrap());
+            assert_inside(&flipped(packed));
         }
+    }
+
+    /// If a block can be decoded, its lookups lie in it one after the other and fill it.
+    fn assert_inside(packed: &[u8]) {
+        let Ok(block) = DecodedBlock::decode(packed) else { return };
+        let mut end = 0;
+        for (number, place) in block.places.iter().enumerate() {
+            assert!(end + 2 < place.canonical.start && place.canonical.end < place.body.start);
+            end = place.body.end;
+            assert_eq!(block.body(number).unwrap().len(), place.body.len());
+        }
+        assert_eq!(end, block.raw.len());
+        assert_eq!(block.lookups().len(), block.places.len());
     }
 
     #[test]
