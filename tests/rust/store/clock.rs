@@ -19,8 +19,7 @@ fn set_back(folder: &Folder) {
     let changed = |what: &str| connection.execute(what, [HOUR_MS]).unwrap();
     assert!(changed("UPDATE request SET sent_ms = sent_ms + ?1, settled_ms = settled_ms + ?1") > 0);
     changed("UPDATE answer SET at_ms = at_ms + ?1");
-    changed("UPDATE pause SET until_ms = until_ms + ?1");
-    changed("UPDATE meta SET value = value + ?1 WHERE name LIKE 'paused %'");
+    changed("UPDATE pause SET since_ms = since_ms + ?1, until_ms = until_ms + ?1");
 }
 
 #[test]

@@ -239,20 +239,18 @@ fn not_before(
 
 /// The end of a pause that the service has asked for. A pause that begins in the future is from before the clock was set
 /// back, and begins now.
-///
-/// The beginning is in `meta`. If it is missing, the end is used as it is.
 fn paused_until(connection: &Connection, key: i64, now: i64) -> Result<Option<i64>, Fault> {
-    let paused: Option<(i64, Option<i64>)> = query::find_row(
-        connection,
-        "SELECT until_ms, (SELECT value FROM meta WHERE name = 'paused ' || ?1) FROM pause WHERE key = ?1",
-        [key],
-    )?;
-    let Some((until, Some(since))) = paused else { return Ok(paused.map(|(until, _)| until)) };
+    let pause: Option<(i64, i64)> =
+        query::find_row(connection, "SELECT since_ms, until_ms FROM pause WHERE key = ?1", [key])?;
+    let Some((since, until)) = pause else { return Ok(None) };
     if since <= now {
         return Ok(Some(until));
     }
     let until = now.saturating_add(until.saturating_sub(since).max(0));
-    query::change(connection, "UPDATE pause SET until_ms = ?2 WHERE key = ?1", [key, until])?;
-    query::change(connection, "UPDATE meta SET value = ?2 WHERE name = 'paused ' || ?1", [key, now])?;
+    query::change(
+        connection,
+        "UPDATE pause SET since_ms = ?2, until_ms = ?3 WHERE key = ?1",
+        [key, now, until],
+    )?;
     Ok(Some(until))
 }

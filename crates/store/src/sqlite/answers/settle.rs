@@ -245,17 +245,12 @@ impl SettleWork {
         )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            query::change(
-                connection,
-                "INSERT INTO pause SELECT key, ?2 FROM request WHERE id = ?1
-                 ON CONFLICT DO UPDATE SET until_ms = max(until_ms, excluded.until_ms)",
-                [self.request, until],
-            )?;
             // The beginning of the pause is kept too, so that setting the clock back does not make it longer.
             query::change(
                 connection,
-                "INSERT OR REPLACE INTO meta SELECT 'paused ' || key, ?2 FROM request WHERE id = ?1",
-                [self.request, evidence.at_ms],
+                "INSERT INTO pause SELECT key, ?2, ?3 FROM request WHERE id = ?1 ON CONFLICT DO UPDATE
+                 SET since_ms = excluded.since_ms, until_ms = max(until_ms, excluded.until_ms)",
+                [self.request, evidence.at_ms, until],
             )?;
         }
         Ok(())

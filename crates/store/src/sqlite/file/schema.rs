@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::query;
 
 /// Raised with every change of the tables.
-pub(crate) const SCHEMA_VERSION: i64 = 3;
+pub(crate) const SCHEMA_VERSION: i64 = 4;
 
 /// `EBst`. It identifies a store, for us and for the command `file`.
 const APPLICATION_ID: i64 = 0x4542_7374;
@@ -45,7 +45,8 @@ const LONGEST_CREATION_MS: i64 = 15_000;
 /// |---|---|
 /// | `owner.pid`, `owner.since_ms` | only for people who examine a file; no code relies on them |
 /// | `pace.per_minute` | how fast a living owner may send with this key; the lowest one counts for all |
-/// | `pause.until_ms` | nobody may send with this key before; `meta` has `paused KEY`, when the pause began |
+/// | `pause.since_ms`, `pause.until_ms` | when the last pause was asked for; nobody may send with this key before its end |
+/// | `mark` | random numbers by which a copy of an enricher recognises the file that it used |
 /// | `required.fields` | a sorted list of names, as JSON |
 /// | `tags.text` | an object of names and values, as JSON |
 /// | `request.owner` | 0 for a request that a merge has taken over |
@@ -79,7 +80,8 @@ const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE owner (id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, since_ms INTEGER NOT NULL);
 CREATE TABLE pace (owner INTEGER, key INTEGER, per_minute INTEGER NOT NULL, PRIMARY KEY (owner, key)) WITHOUT ROWID;
-CREATE TABLE pause (key INTEGER PRIMARY KEY, until_ms INTEGER NOT NULL);
+CREATE TABLE pause (key INTEGER PRIMARY KEY, since_ms INTEGER NOT NULL, until_ms INTEGER NOT NULL);
+CREATE TABLE mark (id INTEGER PRIMARY KEY, token BLOB NOT NULL);
 CREATE TABLE required (id INTEGER PRIMARY KEY, fields TEXT NOT NULL UNIQUE);
 CREATE TABLE tags (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE request (

@@ -33,13 +33,10 @@ pub(crate) struct PurgedPeople {
     secret: Secret,
 }
 
-/// The number for people who were purged before kinds were recorded.
-const OF_ANY_KIND: i64 = 1;
-
 /// The number of a kind of identifier, as in column `named` of the table `barred`. The numbers are in files: never change
 /// one.
 pub(crate) const fn named(field_type: FieldType) -> i64 {
-    OF_ANY_KIND + 1 + field_type.number() as i64
+    1 + field_type.number() as i64
 }
 
 impl PurgedPeople {
@@ -75,7 +72,7 @@ impl Matcher for PurgedPeople {
 
 impl Sought for PurgedPeople {
     fn any(&self, field_type: FieldType) -> bool {
-        self.kinds.contains(&named(field_type)) || self.kinds.contains(&OF_ANY_KIND)
+        self.kinds.contains(&named(field_type))
     }
 
     fn has(&self, field_type: FieldType, parts: &[&str]) -> bool {
