@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # The rooms of `crates/core`. A room may use those before it. A file belongs to the longest name that fits.
 ROOMS = (
     "listed",
+    "lock",
     "message",
     "error",
     "secret",

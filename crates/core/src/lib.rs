@@ -18,7 +18,8 @@
 //! | [`store`] | the [`Store`] trait: what was asked and paid |
 //! | [`schedule`] | what a run sends next, and what follows from each reply |
 //!
-//! [`config`], [`error`], [`message`](mod@message), [`secret`] and the macro [`listed!`] may be used by all of them.
+//! [`config`], [`error`], [`message`](mod@message), [`secret`], [`lock()`] and the macro [`listed!`] may be used by all of
+//! them.
 //!
 //! [`Transport`]: service::transport::Transport
 //! [`Store`]: store::Store
@@ -31,6 +32,7 @@ pub mod config;
 pub mod error;
 pub mod identifier;
 mod listed;
+mod lock;
 pub mod message;
 pub mod outcome;
 pub mod pace;
@@ -41,3 +43,5 @@ pub mod schedule;
 pub mod secret;
 pub mod service;
 pub mod store;
+
+pub use lock::lock;

@@ -31,11 +31,12 @@ mod limiter;
 mod run;
 mod shell;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
 use exactbuyer_core::config::{Config, Keeper, OnUnknown};
+use exactbuyer_core::lock;
 use exactbuyer_core::schedule::{Limiter, Limits, Share};
 use exactbuyer_core::service::transport::Transport;
 use exactbuyer_core::store::{Ceiling, Store, Terms};
@@ -73,7 +74,7 @@ struct Shared {
 impl Shared {
     /// A random number from 0 up to 1, for the jitter of retries.
     fn chance(&self) -> f64 {
-        self.chance.lock().unwrap_or_else(PoisonError::into_inner).f64()
+        lock(&self.chance).f64()
     }
 }
 

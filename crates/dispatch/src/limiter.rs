@@ -4,9 +4,10 @@
 //! a durable store share their rate through its journal instead (`store::sqlite`); both limits apply.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use exactbuyer_core::lock;
 use exactbuyer_core::schedule::{Limiter, Share};
 
 /// By the service's address and the fingerprint of the key.
@@ -18,7 +19,7 @@ type Registry = HashMap<(String, u64), Arc<Limiter>>;
 /// Each call first removes the limiters that nobody uses and on which no send or pause counts any more.
 pub(super) fn share(origin: (String, u64), rate: u32, now: Instant) -> Share {
     static REGISTRY: Mutex<Option<(u32, Registry)>> = Mutex::new(None);
-    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut registry = lock(&REGISTRY);
     let pid = std::process::id();
     if registry.as_ref().is_some_and(|(owner, _)| *owner != pid) {
         // Inherited through a fork: a thread that does not exist here may have locked one of them.

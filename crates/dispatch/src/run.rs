@@ -5,13 +5,14 @@
 //! and admits nothing new.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use exactbuyer_core::error::Error;
+use exactbuyer_core::lock;
 use exactbuyer_core::plan::Row;
 use exactbuyer_core::results::{Receipt, RowOutcome};
 use exactbuyer_core::schedule::{LogEntry, Progress};
@@ -62,7 +63,7 @@ struct Delivered {
 
 impl Port {
     fn lock(&self) -> MutexGuard<'_, Delivered> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     /// Rows delivered and not yet taken.

@@ -17,7 +17,7 @@
 //! The runtime's thread never takes the interpreter's lock, so a caller that holds the lock for long cannot
 //! delay requests or make them time out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::{io, panic, process, thread};
 
 use pyo3::prelude::*;
@@ -25,6 +25,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::calls::awaiting::Answers;
 use crate::errors;
+
+pub(super) use exactbuyer_core::lock;
 
 /// Threads of the runtime. One thread encodes, sends, receives and splits some 400,000 rows a second, more than the
 /// service's limit; the caller's own thread builds objects. A second thread would have its own arena of the allocator,
@@ -90,13 +92,6 @@ impl<T> Drop for OfProcess<T> {
             std::mem::forget(self.value.take());
         }
     }
-}
-
-/// Locks a mutex, also if a thread panicked while it held it.
-///
-/// A poisoned mutex would otherwise make every later call of the process fail.
-pub(super) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The threads of this process that run beside those of Python.

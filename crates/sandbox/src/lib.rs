@@ -56,6 +56,8 @@ use std::time::Instant;
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
+use exactbuyer_core::lock;
+
 pub use fault::{BadLuck, Fault};
 pub use ledger::{Entry, Ledger, Request};
 pub use options::{Options, RetryAfter};
@@ -172,47 +174,47 @@ impl Sandbox {
         let no_object =
             || io::Error::new(io::ErrorKind::InvalidInput, "a contact must be one object of valid JSON");
         let contact = Override::person(contact).ok_or_else(no_object)?;
-        server::lock(&self.billing).set_override(value, contact);
+        lock(&self.billing).set_override(value, contact);
         Ok(())
     }
 
     /// Makes this identifier a miss from now on.
     pub fn nobody(&self, value: &str) {
-        server::lock(&self.billing).set_override(value, Override::Nobody);
+        lock(&self.billing).set_override(value, Override::Nobody);
     }
 
     /// Refuses with 400, from now on, every request that contains this value.
     pub fn reject(&self, value: &str) {
-        server::lock(&self.billing).reject(value);
+        lock(&self.billing).reject(value);
     }
 
     /// Adds a fault that will strike requests.
     pub fn fail(&self, rule: BadLuck) {
-        server::lock(&self.billing).fail(rule);
+        lock(&self.billing).fail(rule);
     }
 
     /// Adds credits to the account. Without a limit on credits, it does nothing.
     pub fn top_up(&self, credits: u64) {
-        server::lock(&self.billing).top_up(credits);
+        lock(&self.billing).top_up(credits);
     }
 
     /// The credits that are left; `None` if they are unlimited.
     #[must_use]
     pub fn credits_left(&self) -> Option<u64> {
-        server::lock(&self.billing).credits_left()
+        lock(&self.billing).credits_left()
     }
 
     /// A copy of the ledger as it is now.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        server::lock(&self.billing).ledger().clone()
+        lock(&self.billing).ledger().clone()
     }
 
     /// Sets everything back to the state after the start: the ledger, persons and misses, faults,
     /// the window of the rate limit, and the credits. Requests that still wait get their replies,
     /// but are in no ledger.
     pub fn reset(&self) {
-        server::lock(&self.billing).forget();
+        lock(&self.billing).forget();
     }
 }
 

@@ -10,7 +10,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -25,6 +25,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use exactbuyer_core::lock;
 use exactbuyer_core::service::limits;
 
 use super::billing::{Billing, Headers};
@@ -38,11 +39,6 @@ pub(super) type SharedBilling = Arc<Mutex<Billing>>;
 ///
 /// A larger body is not read further, and its connection ends without a reply.
 const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
-
-/// Locks the billing. If a thread panicked while it held the lock, its ledger is still used.
-pub(super) fn lock(billing: &SharedBilling) -> MutexGuard<'_, Billing> {
-    billing.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Accepts connections until `stop` is signalled or dropped.
 ///
@@ -122,7 +118,7 @@ async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<st
     // A connection may end in any way; that is not an error of the sandbox.
     let _ = poll_fn(|cx| http.poll_without_shutdown(cx)).await;
     let mut stream = http.into_parts().io.into_inner();
-    let taken_back = unruly.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let taken_back = lock(&unruly).take();
     if let Some(Unruly(reply, _in_flight)) = taken_back {
         let _ = misbehave(&mut stream, &reply).await;
     }
@@ -167,7 +163,7 @@ async fn answer(
     if reply.manner == Manner::Whole {
         return Ok(whole(reply));
     }
-    *unruly.lock().unwrap_or_else(PoisonError::into_inner) = Some(Unruly(reply, in_flight));
+    *lock(&unruly) = Some(Unruly(reply, in_flight));
     Err(TakenBack)
 }
 

@@ -17,11 +17,6 @@
 mod memory;
 pub mod sqlite;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use exactbuyer_core::lock;
 
 pub use memory::MemoryStore;
-
-/// Locks a mutex, also if a thread panicked while it held it.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

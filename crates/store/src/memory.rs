@@ -2,7 +2,7 @@
 //! pay twice, and their answers as long as another run is live that may have seen them in flight.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use hashbrown::HashMap;
@@ -116,7 +116,7 @@ impl Inner {
 
 impl MemoryStore {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::lock(&self.inner)
     }
 
     /// Notes the outcome of lookups that this run had claimed. If the run will send unknown lookups again,

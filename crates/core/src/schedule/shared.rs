@@ -4,11 +4,12 @@
 //! [`Limiter`] belongs to a service and a key, and counts sends, whichever engines use it. Both are locked for
 //! a moment and never while waiting.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use crate::budget::Budget;
 use crate::concurrency::Concurrency;
+use crate::lock::lock;
 use crate::pace::Pace;
 use crate::policy::LONGEST_PAUSE;
 
@@ -44,7 +45,7 @@ impl Limits {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.slots)
     }
 
     /// A request is no longer in flight. The attempt says so itself: its run may have stopped waiting for it.
@@ -116,7 +117,7 @@ impl Sends {
 
 impl Limiter {
     fn lock(&self) -> MutexGuard<'_, Sends> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Whether nobody uses it, and no send or pause that it knows of still counts.

@@ -111,7 +111,7 @@ impl Wake for Unpark {
 ///
 /// A future that is not ready is dropped at the end, so it must be safe to cancel. The calling thread must not
 /// hold the interpreter.
-fn wait_for(future: impl Future<Output = ()>, limit: Duration) -> bool {
+fn park_until_ready(future: impl Future<Output = ()>, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut future = pin!(future);
@@ -196,7 +196,7 @@ impl Run {
         }
         // A waiter that was cancelled releases the inbox in a moment.
         let mut claimed = None;
-        py.detach(|| wait_for(async { claimed = Some(inbox.clone().lock_owned().await) }, HANDOVER));
+        py.detach(|| park_until_ready(async { claimed = Some(inbox.clone().lock_owned().await) }, HANDOVER));
         claimed.ok_or_else(|| PyRuntimeError::new_err("another thread or task is taking this run's results"))
     }
 
@@ -239,7 +239,7 @@ impl Run {
             let slice = limit.saturating_sub(began.elapsed()).min(SIGNAL_INTERVAL);
             let came = py.detach(|| {
                 let _entered = live.background.runtime.enter();
-                wait_for(inbox.pull(), slice)
+                park_until_ready(inbox.pull(), slice)
             });
             py.check_signals()?;
             if came || began.elapsed() >= limit {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::time::Duration;
 
 use exactbuyer_core::error::{Error, ErrorKind};
@@ -89,7 +89,7 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
     if is_unusable() {
         return Err(forked_in_use());
     }
-    let mut registry = REGISTRY.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut registry = crate::lock(&REGISTRY);
     let pid = process::id();
     if registry.as_ref().is_none_or(|known| known.pid != pid) {
         // The parent forked without announcing it, as through a C library.
@@ -138,7 +138,7 @@ pub(super) struct Closing(FileId);
 impl Drop for Closing {
     fn drop(&mut self) {
         // A fork may keep the registry locked for a moment.
-        if let Some(known) = &mut *REGISTRY.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(known) = &mut *crate::lock(&REGISTRY) {
             known.closing.remove(&self.0);
         }
     }

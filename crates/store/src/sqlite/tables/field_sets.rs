@@ -22,15 +22,15 @@ pub(crate) struct FieldSets(Mutex<HashMap<i64, Fields>>);
 
 impl FieldSets {
     pub(crate) fn get(&self, connection: &Connection, number: i64) -> Result<Fields, Fault> {
-        let mut sets = crate::lock(&self.0);
-        if let Some(fields) = sets.get(&number) {
+        // Unlocked while the file is read: all threads of the store share the sets.
+        if let Some(fields) = crate::lock(&self.0).get(&number) {
             return Ok(fields.clone());
         }
         let text: String = query::one(connection, "SELECT fields FROM required WHERE id = ?1", [number])?;
         let fields: Vec<Box<str>> =
             serde_json::from_str(&text).map_err(|_| Fault::Damaged("a set of required fields is damaged"))?;
         let fields = Fields::from(fields);
-        sets.insert(number, fields.clone());
+        crate::lock(&self.0).insert(number, fields.clone());
         Ok(fields)
     }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once};
 
 use nix::errno::Errno;
 use nix::libc::{self, flock, off_t};
@@ -204,7 +204,7 @@ fn set_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
         return Errno::result(call(fd, COMMANDS.set, lock)).map(drop);
     }
     let id = id_of_fd(fd)?;
-    let mut carriers = CARRIERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut carriers = crate::lock(&CARRIERS);
     let carrier = match carriers.entry(id) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(_) if lock.l_type == UNLOCK => return Ok(()),
@@ -224,7 +224,7 @@ fn set_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
 }
 
 fn get_for_sqlite(fd: RawFd, lock: &mut flock) -> Result<(), Errno> {
-    let carriers = CARRIERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let carriers = crate::lock(&CARRIERS);
     let carrier = if lock.l_start < DATABASE { None } else { carriers.get(&id_of_fd(fd)?) };
     let fd = carrier.map_or(fd, Carrier::fd);
     Errno::result(call(fd, COMMANDS.get, lock)).map(drop)
