@@ -95,3 +95,32 @@ fn whoever_opens_a_store_that_another_thread_is_closing_waits_for_it() {
     let info = folder.store().info().unwrap();
     assert_eq!((info.hits, info.under_way, info.credits_in_doubt), (100, 0, 0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn while_a_store_waits_to_be_opened_others_are_opened_and_closed() {
+    let (locked, other) = (Folder::new(), Folder::new());
+    let kept = other.store();
+    let holder = rusqlite::Connection::open(locked.file("a.db")).unwrap();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let path = locked.path().to_owned();
+    let opening = std::thread::spawn(move || open_at(&path));
+    // The file of `holder`, the lock on its name, and the connection that waits.
+    while open_in(locked.path()).len() < 3 {
+        std::thread::yield_now();
+    }
+    drop(kept);
+    other.store().close();
+    assert!(!opening.is_finished(), "it waits for the other program's lock");
+    // A fork ends the wait, which begins again after it.
+    exactbuyer_store::sqlite::before_fork(|| std::time::Duration::from_mins(1));
+    exactbuyer_store::sqlite::after_fork();
+    assert!(!opening.is_finished());
+    let again = std::thread::spawn({
+        let path = locked.path().to_owned();
+        move || open_at(&path)
+    });
+    drop(holder);
+    let (first, second) = (opening.join().unwrap(), again.join().unwrap());
+    assert_eq!(first.name().unwrap(), second.name().unwrap());
+}

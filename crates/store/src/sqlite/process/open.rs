@@ -1,7 +1,8 @@
 //! Opens each file once in a process, however many handles ask for it.
 //!
-//! The registry is locked while a file is opened, so two threads never open the same file twice. Opening may wait for
-//! another program's lock; a fork ends this wait, and the opening begins again after it.
+//! The registry says which files are being opened, so two threads never open the same file twice. Opening may wait for
+//! another program's lock. The registry is not locked meanwhile, because handles of other stores need it when they are
+//! dropped. A fork ends this wait, and the opening begins again after it.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -18,8 +19,8 @@ use super::registry::{self, Registry};
 
 /// Opens the file, or returns the opening that this process already has.
 ///
-/// The requests of dead owners are buried after the registry is unlocked: this waits for the writer, which may wait
-/// for other programs.
+/// The requests of dead owners are buried when other threads can find the opening: this waits for the writer, which may
+/// wait for other programs.
 ///
 /// # Errors
 /// As [`SqliteStore::open`](super::SqliteStore::open). If burying fails, the opening is closed again.
@@ -28,14 +29,7 @@ pub(crate) fn open(
     service: &str,
     lock_timeout: Duration,
 ) -> Result<(Arc<Opening>, User), Error> {
-    let (opening, user) = between_forks(lock_timeout, || {
-        let mut registry = registry::lock()?;
-        let opening = open_now(registry.as_mut(), path, service, lock_timeout)?;
-        // Before another thread can see it as unused.
-        let user = opening.new_user();
-        drop(registry);
-        Ok((opening, user))
-    })?;
+    let (opening, user) = between_forks(lock_timeout, || open_now(path, service, lock_timeout))?;
     match opening.bury_the_dead() {
         Ok(()) => Ok((opening, user)),
         Err(error) => {
@@ -48,7 +42,7 @@ pub(crate) fn open(
 
 /// Runs `act`, and repeats it as long as a fork interrupts it. During the fork, `act` holds no locks.
 ///
-/// Also repeats it while another thread closes the same file, every 10 ms.
+/// Also repeats it while another thread opens or closes the same file, every 10 ms.
 fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Trouble>) -> Result<T, Error> {
     loop {
         match busy::yielding(longest, &mut act) {
@@ -56,16 +50,16 @@ fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Troubl
             Err(Trouble::Fault(fault, _)) if busy::has_yielded(fault.is_busy()) => busy::wait_for_fork(),
             Err(Trouble::Fault(fault, path)) => return Err(fault.into_error(&path)),
             Err(Trouble::Complete(error)) => return Err(error),
-            Err(Trouble::Closing) => pause_shortly(),
+            Err(Trouble::Busy) => pause_shortly(),
         }
     }
 }
 
-/// Why `act` failed: a fault of this file, a complete error, or another thread that is closing the file.
+/// Why `act` failed: a fault of this file, a complete error, or another thread that is opening or closing the file.
 enum Trouble {
     Fault(Fault, PathBuf),
     Complete(Error),
-    Closing,
+    Busy,
 }
 
 impl From<Error> for Trouble {
@@ -75,18 +69,17 @@ impl From<Error> for Trouble {
 }
 
 /// In this order, so that nothing is created or opened that must be refused: a known opening, a file that is being
-/// closed, a file in the place of a known one, the folder and its disk, a file that the parent process had open.
-fn open_now(
-    registry: Option<&mut Registry>,
-    path: &Path,
-    service: &str,
-    lock_timeout: Duration,
-) -> Result<Arc<Opening>, Trouble> {
-    if let Some(known) = known(registry.as_deref(), path) {
-        return Ok(same_service(known, service)?);
+/// opened or closed, a file in the place of a known one, the folder and its disk, a file that the parent process had open.
+fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<(Arc<Opening>, User), Trouble> {
+    let mut registry = registry::lock()?;
+    if let Some(known) = known(registry.as_ref(), path) {
+        let known = same_service(known, service)?;
+        // Before another thread can see it as unused.
+        let user = known.new_user();
+        return Ok((known, user));
     }
-    refuse_closing(registry.as_deref(), path)?;
-    refuse_replaced(registry.as_deref(), path)?;
+    refuse_busy(registry.as_ref(), path)?;
+    refuse_replaced(registry.as_ref(), path)?;
     let failed = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(failed)?;
     let unreadable = |error| {
@@ -96,13 +89,13 @@ fn open_now(
     if registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file)) {
         return Err(registry::forked_in_use().into());
     }
+    let busy = registry.as_mut().and_then(|registry| registry.begin(file, &path)).ok_or(Trouble::Busy)?;
+    drop(registry);
     let opening = Opening::new((&path, file), service, warnings, lock_timeout);
     let opening = Arc::new(opening.map_err(|fault| Trouble::Fault(fault, path))?);
-    if let Some(registry) = registry {
-        registry.openings.retain(|_, opening| opening.strong_count() > 0);
-        registry.openings.insert(file, Arc::downgrade(&opening));
-    }
-    Ok(opening)
+    let user = opening.new_user();
+    busy.opened(&opening);
+    Ok((opening, user))
 }
 
 /// The service whose answers the store at this path has.
@@ -121,7 +114,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
             close(known);
             return Ok(service);
         }
-        refuse_closing(registry.as_ref(), path)?;
+        refuse_busy(registry.as_ref(), path)?;
         let is_there = match path.metadata() {
             Ok(known) => known.is_file(),
             Err(error) if platform::is_absent(&error) => false,
@@ -153,7 +146,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
 pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let registry = loop {
         let registry = registry::lock()?;
-        if refuse_closing(registry.as_ref(), path).is_ok() {
+        if refuse_busy(registry.as_ref(), path).is_ok() {
             break registry;
         }
         drop(registry);
@@ -168,9 +161,9 @@ pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> R
     done
 }
 
-/// Refuses a file that another thread is closing. The caller unlocks the registry and tries again.
-fn refuse_closing(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
-    if registry.is_some_and(|registry| registry.is_closing(path)) { Err(Trouble::Closing) } else { Ok(()) }
+/// Refuses a file that another thread is opening or closing. The caller unlocks the registry and tries again.
+fn refuse_busy(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
+    if registry.is_some_and(|registry| registry.is_busy(path)) { Err(Trouble::Busy) } else { Ok(()) }
 }
 
 /// The opening of the file at this path, if this process has it open and nobody has begun to close it.

@@ -32,9 +32,9 @@ pub(super) struct Registry {
     pid: u32,
     /// By the file's identity and not by its path, because a file may be reached by several paths.
     pub(super) openings: HashMap<FileId, Weak<Opening>>,
-    /// Files that are being closed, each with its path. Closing takes long if another program keeps a lock, so the
-    /// registry is not locked meanwhile, and nobody may open such a file before it is closed.
-    closing: HashMap<FileId, PathBuf>,
+    /// Files that a thread is opening or closing, each with its path. Both take long if another program keeps a lock, so
+    /// the registry is not locked meanwhile, and no other thread may open such a file.
+    busy: HashMap<FileId, PathBuf>,
     /// Files that the parent process had open when it forked. If the parent did not announce the fork, SQLite's
     /// memory still has them open: they are not opened again.
     pub(super) inherited: Vec<FileId>,
@@ -95,7 +95,7 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
         // The parent forked without announcing it, as through a C library.
         let inherited = registry.take().map(|known| {
             platform::close_all_inherited();
-            let files = known.openings.keys().chain(known.closing.keys()).copied().collect();
+            let files = known.openings.keys().chain(known.busy.keys()).copied().collect();
             leak(known);
             files
         });
@@ -106,49 +106,65 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
 }
 
 impl Registry {
-    /// Whether the file at this path, or one that was there before, is being closed.
-    pub(super) fn is_closing(&self, path: &Path) -> bool {
-        if self.closing.is_empty() {
+    /// Whether a thread is opening or closing the file at this path, or one that was there before.
+    pub(super) fn is_busy(&self, path: &Path) -> bool {
+        if self.busy.is_empty() {
             return false;
         }
         let (file, path) = (platform::file_id(path).ok(), place::canonical(path));
-        self.closing.iter().any(|(closing, at)| Some(*closing) == file || Some(at) == path.as_ref())
+        self.busy.iter().any(|(busy, at)| Some(*busy) == file || Some(at) == path.as_ref())
     }
 
-    /// Notes that this opening is being closed, so that it cannot be found any more. Returns `None` if another thread
-    /// closes it.
+    /// Notes that this thread opens or closes a file. Returns `None` if another thread does.
     ///
     /// From here on, a thread that opens the file waits, until the returned value is dropped.
-    pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Closing> {
-        let file = opening.shared.file;
-        if self.closing.contains_key(&file) {
+    pub(super) fn begin(&mut self, file: FileId, path: &Path) -> Option<Busy> {
+        if self.busy.contains_key(&file) {
             return None;
         }
+        self.busy.insert(file, path.to_owned());
+        Some(Busy(file))
+    }
+
+    /// The same to close this opening, which cannot be found any more then.
+    pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Busy> {
+        let file = opening.shared.file;
+        let busy = self.begin(file, &opening.shared.path)?;
         if self.openings.get(&file).is_some_and(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(opening))) {
             self.openings.remove(&file);
         }
-        self.closing.insert(file, opening.shared.path.clone());
-        Some(Closing(file))
+        Some(busy)
     }
 }
 
-/// While this value exists, a file is being closed.
-pub(super) struct Closing(FileId);
+/// While this value exists, a thread is opening or closing a file.
+pub(super) struct Busy(FileId);
 
-impl Drop for Closing {
+impl Busy {
+    /// The file is open. From here on, other threads find this opening.
+    pub(super) fn opened(self, opening: &Arc<Opening>) {
+        if let Some(known) = &mut *crate::lock(&REGISTRY) {
+            known.openings.retain(|_, opening| opening.strong_count() > 0);
+            known.openings.insert(self.0, Arc::downgrade(opening));
+            known.busy.remove(&self.0);
+        }
+        // In one step with the above: the destructor could otherwise remove what another thread has begun since.
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Busy {
     fn drop(&mut self) {
         // A fork may keep the registry locked for a moment.
         if let Some(known) = &mut *crate::lock(&REGISTRY) {
-            known.closing.remove(&self.0);
+            known.busy.remove(&self.0);
         }
     }
 }
 
-/// Waits until no other thread is closing this file.
+/// Waits until no other thread is opening or closing this file.
 pub(super) fn wait_until_closed(file: FileId) {
-    while lock()
-        .is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.closing.contains_key(&file)))
-    {
+    while lock().is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.busy.contains_key(&file))) {
         pause_shortly();
     }
 }
@@ -221,9 +237,10 @@ pub fn before_fork(left: impl Fn() -> Duration) {
     FORKING.with(|forking| *forking.borrow_mut() = Some(standstill));
 }
 
-/// Whether no store is being closed. The threads that close a store cannot be stopped.
+/// Whether no store is being opened or closed. The threads that do so cannot be stopped; an opening that waits for
+/// another program's lock gives up by itself, and begins again after the fork.
 fn is_quiet(registry: &MutexGuard<'_, Option<Registry>>) -> bool {
-    registry.as_ref().is_none_or(|known| known.closing.is_empty())
+    registry.as_ref().is_none_or(|known| known.busy.is_empty())
 }
 
 /// To be called after the fork, in both processes, on the thread that forked.
