@@ -443,7 +443,8 @@ class Store:
 
     def has_mark(self, number: int, token: bytes) -> bool: ...
     def unknown(self) -> tuple[dict[str, Any], ...]: ...
-    def resolve_unknown(self, resolution: str) -> dict[str, int]: ...
+    def resolve_unknown(self, resolution: str, requests: list[int] | None = None) -> dict[str, int]:
+        """Resolves everything that is in doubt, or what these requests have left."""
     def receipts(self, after: int) -> tuple[dict[str, Any], ...]:
         """Some requests of the journal above this one; none at the end."""
 

@@ -75,7 +75,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         requests_per_minute: Most requests in any 60 s, 1 to 1,000,000. 200 by default: what the service
             allows. All enrichers of the process with the same key share it; the lowest value applies.
         max_concurrency: Most requests in flight, 1 to 1,024. 64 by default: enough for 200 requests a minute
-            that take 20 s each. A run begins with 4, and uses fewer when the service is overloaded.
+            that take 20 s each. A new enricher begins with 4, and uses fewer when the service is overloaded.
         chunk_size: Most lookups in one request, 1 to 1,000. 1,000 by default: the limit of the service.
         max_retries: How often a failure that cost nothing is tried again, 0 to 100. 5 by default: up to 15 s
             of waiting, in addition to the attempts themselves.
@@ -260,8 +260,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         """The store of this enricher (see `exactbuyer.store.Store`); `None` if it has none."""
         return self._session.store
 
-    def resolve_unknown(self, resolution: Resolution) -> Resolved:
-        """Decides about all lookups in the store that may have been charged and have no answer.
+    def resolve_unknown(self, resolution: Resolution, *, requests: Iterable[int] | None = None) -> Resolved:
+        """Decides about lookups in the store that may have been charged and have no answer.
 
         First compare `store.unknown()` with the usage page of the service.
 
@@ -271,13 +271,15 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
                 cost stays in the journal and counts as spent. `"not_charged"`: the usage page shows that none
                 of the credits in doubt was charged; `store.info().credits_in_doubt` is their number. The next
                 call sends the lookups again, and these credits no longer count as spent.
+            requests: Only the doubts of these requests: numbers as in `store.unknown()`. `None`: all doubts.
 
         Returns:
             The number of lookups, and the credits that they may have cost; with `"not_charged"`, all credits
             that no longer count.
 
         Raises:
-            ConfigError: `resolution` has another value, or there is no store.
+            ConfigError: `resolution` has another value, a request has left nothing in doubt, or there is no
+                store.
             StoreError: The store cannot be written.
 
         Example:
@@ -297,7 +299,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         """
         if self._session.store is None:
             raise ConfigError("without a store nothing outlives its call: there is nothing to resolve")
-        return self._session.store.resolve_unknown(resolution)
+        return self._session.store.resolve_unknown(resolution, requests=requests)
 
     @property
     def settings(self) -> Settings:

@@ -119,10 +119,8 @@ STORE_BUGS = (
         "only half of the credits of a request in flight count against max_credits",
         "many: never more credits than max_credits",
         SCHEMA,
-        "in_doubt = in_doubt + new.in_doubt;
-",
-        "in_doubt = in_doubt + new.in_doubt / 2;
-",
+        "in_doubt = in_doubt + new.in_doubt;\n",
+        "in_doubt = in_doubt + new.in_doubt / 2;\n",
     ),
     Bug(
         "locks belong to the process, so closing any descriptor of a file drops them",

@@ -76,6 +76,30 @@ def test_doubts_are_resolved(everybody: Sandbox, path: Path, how: Any) -> None:
         assert people.store.info().credits_in_doubt == 3
 
 
+def test_doubts_are_resolved_by_request(everybody: Sandbox, path: Path) -> None:
+    everybody.fail(request=1, fault="reset_after_billing")
+    everybody.fail(request=2, fault="reset_after_billing")
+    with enricher(everybody, path) as people:
+        assert people.store is not None
+        for part in (PEOPLE[:3], PEOPLE[3:5]):
+            with pytest.raises(UnknownOutcomeError):
+                people.enrich(part)
+        first, second = sorted({doubt.request for doubt in people.store.unknown()})
+        with pytest.raises(ConfigError, match=rf"names 99, which has left .* in doubt: {first}, {second}"):
+            people.resolve_unknown("resend", requests=[first, 99])
+        for wrong in (3, ["3"], [3.0]):
+            with pytest.raises(ConfigError, match="requests must be numbers of requests"):
+                people.resolve_unknown("resend", requests=wrong)  # type: ignore[arg-type]
+        assert people.store.info().credits_in_doubt == 5
+        resolved = people.resolve_unknown("not_charged", requests=[second])
+        assert (resolved.lookups, resolved.credits) == (2, 2)
+        assert {doubt.request for doubt in people.store.unknown()} == {first}
+        assert people.store.info().credits_in_doubt == 3
+        assert people.resolve_unknown("drop", requests=iter([first])).lookups == 3
+        results = people.enrich(PEOPLE[:5])
+        assert [row["status"] for row in results] == ["not_sent"] * 3 + ["found"] * 2
+
+
 def test_a_reply_that_cannot_be_read_is_kept(everybody: Sandbox, path: Path) -> None:
     everybody.fail(request=1, fault="not_json")
     with enricher(everybody, path) as people:

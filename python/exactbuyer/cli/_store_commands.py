@@ -81,18 +81,27 @@ def unknown(asked: Store) -> int:
         return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
 
 
-@store.command(short_help="Decide what happens to all lookups in doubt.")
+@store.command(short_help="Decide what happens to lookups in doubt.")
 @click.argument("resolution", type=click.Choice(RESOLUTIONS))
+@click.option(
+    "--request",
+    "requests",
+    type=int,
+    multiple=True,
+    metavar="NUMBER",
+    help="Only the lookups of this request: a number that `unknown` prints. Repeatable.",
+)
 @click.pass_obj
-def resolve(asked: Store, resolution: Any) -> int:
-    """Decide what happens to all lookups in doubt. Look at the usage page of the service first.
+def resolve(asked: Store, resolution: Any, requests: tuple[int, ...]) -> int:
+    """Decide what happens to lookups in doubt. Look at the usage page of the service first.
 
     resend: the next run sends them again, which may pay twice. drop: they are not sent again. not-charged:
     the usage page shows that none of the credits in doubt (see `info`) was charged; the next run sends them
     again, and these credits no longer count.
     """
     with _checked(asked):
-        return _print_answer(asked.resolve_unknown(resolution.replace("-", "_")))
+        resolved = asked.resolve_unknown(resolution.replace("-", "_"), requests=requests or None)
+        return _print_answer(resolved)
 
 
 @store.command()

@@ -39,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "na_values": "--na-value",
     "path": "OUT",
     "region": "--region-column",
+    "requests": "--request",
     "required_fields": "--require",
     "tags": "--tag",
     "allow": "exactbuyer store allow",

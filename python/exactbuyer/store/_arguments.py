@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,6 +12,8 @@ from exactbuyer.report.wording import as_given, nearest
 from exactbuyer.settings._checks import whole_number
 
 _DATES = ("day", "month", "year")
+
+_NAMED = 10
 
 
 def check_whole(name: str, number: int) -> None:
@@ -30,6 +34,19 @@ def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
             "by",
             f"names a tag that no request has{meant} may be 'day', 'month', 'year' or a tag that one has",
         )
+
+
+def check_requests(requests: Iterable[int], in_doubt: Collection[int]) -> list[int]:
+    """The numbers of these requests. Refuses one that has left nothing in doubt."""
+    try:
+        numbers = [operator.index(request) for request in requests]
+    except TypeError:
+        raise wrong("requests", "must be numbers of requests, as in [3, 5]") from None
+    for number in numbers:
+        if number not in in_doubt:
+            named = ", ".join(map(str, sorted(in_doubt)[:_NAMED])) or "none"
+            raise wrong("requests", f"names {number}, which has left nothing in doubt; in doubt: {named}")
+    return numbers
 
 
 def moment(older_than: object) -> datetime:

@@ -25,7 +25,7 @@ from exactbuyer.settings._checks import check_text
 from exactbuyer.settings._paths import file_at
 from exactbuyer.settings._secret import Hidden
 
-from ._arguments import check_parts, check_whole, moment
+from ._arguments import check_parts, check_requests, check_whole, moment
 from ._export import write_export
 from ._file import StoreFile, opened
 from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
@@ -75,8 +75,8 @@ class Store(StoreFile):
         """
         return [Doubt(**with_times(doubt)) for doubt in opened(self).unknown()]
 
-    def resolve_unknown(self, resolution: Resolution) -> Resolved:
-        """Decides about all lookups in doubt. Look at the usage page of the service first.
+    def resolve_unknown(self, resolution: Resolution, *, requests: Iterable[int] | None = None) -> Resolved:
+        """Decides about lookups in doubt. Look at the usage page of the service first.
 
         Args:
             resolution: `"resend"`: the next call sends them again, **which may pay twice**. `"drop"`: they
@@ -84,13 +84,15 @@ class Store(StoreFile):
                 stays in the journal. `"not_charged"`: the usage page shows that none of the credits in doubt
                 was charged; `info().credits_in_doubt` is their number. The next call sends the lookups again,
                 and these credits no longer count as spent. Requests in flight are not affected.
+            requests: Decides only about the doubts of these requests: numbers as in `Doubt.request` and in
+                `receipts()`. `None`: about all.
 
         Returns:
             The number of lookups, and the credits that they may have cost; with `"not_charged"`, all credits
             that no longer count.
 
         Raises:
-            ConfigError: `resolution` has another value.
+            ConfigError: `resolution` has another value, or a request has left nothing in doubt.
         """
         if cast("object", resolution) not in get_args(Resolution):
             raise ConfigError(
@@ -98,7 +100,10 @@ class Store(StoreFile):
                 f"'not_charged' (asks again, and the credits no longer count); "
                 f"not {as_given(resolution, get_args(Resolution))}"
             )
-        return Resolved(**opened(self).resolve_unknown(resolution), resolution=resolution)
+        numbers = None
+        if requests is not None:
+            numbers = check_requests(requests, {doubt.request for doubt in self.unknown()})
+        return Resolved(**opened(self).resolve_unknown(resolution, numbers), resolution=resolution)
 
     def receipts(self) -> list[JournalEntry]:
         """Returns the journal: every request and its outcome, the oldest first. Purges do not change it.

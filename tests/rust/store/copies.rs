@@ -156,17 +156,17 @@ fn a_decision_about_a_doubt_reaches_each_copy() {
     settle(&store, &claim(&store, 0, 0, &lookups("uta uwe")).unwrap());
     drop(store);
     let (b, c) = (copy(&a), copy(&a));
-    b.store().resolve_unknown(Resolution::Drop).unwrap();
+    b.store().resolve_unknown(Resolution::Drop, None).unwrap();
     merge(&a, &b);
     let statuses = |folder| once(folder, settings(), &vendor, &["uta"]).statuses();
     assert_eq!((a.store().unknown().unwrap().len(), statuses(&a)), (0, vec![Status::NotSent]));
-    c.store().resolve_unknown(Resolution::Resend).unwrap();
+    c.store().resolve_unknown(Resolution::Resend, None).unwrap();
     merge(&a, &c);
     merge(&a, &b);
     assert_eq!(statuses(&a), [Status::Found]);
     assert_eq!(a.store().info().unwrap().credits_in_doubt, 2, "what they may have cost is still counted");
     // It was not charged, as somebody has found: in every copy, and however they are merged.
-    assert_eq!(c.store().resolve_unknown(Resolution::NotCharged).unwrap().credits, 2);
+    assert_eq!(c.store().resolve_unknown(Resolution::NotCharged, None).unwrap().credits, 2);
     merge(&a, &c);
     merge(&b, &a);
     merge(&c, &b);
@@ -182,7 +182,7 @@ fn a_request_marked_as_not_charged_stays_so_when_another_copy_has_its_answer() {
     let pending = claim(&store, 0, 0, &lookups("uta uwe")).unwrap();
     // To the copy, the process that asked is dead.
     let left = copy(&a);
-    assert_eq!(left.store().resolve_unknown(Resolution::NotCharged).unwrap().credits, 2);
+    assert_eq!(left.store().resolve_unknown(Resolution::NotCharged, None).unwrap().credits, 2);
     settle(&store, &pending);
     drop(store);
     merge(&b, &a);

@@ -57,9 +57,9 @@ fn somebody_decides_and_the_doubt_stays_on_the_books() {
     let (folder, vendor) = (Folder::new(), forgetful());
     once(&folder, settings(), &vendor, &["ana", "bob"]);
     let store = folder.store();
-    let resolved = store.resolve_unknown(Resolution::Resend).unwrap();
+    let resolved = store.resolve_unknown(Resolution::Resend, None).unwrap();
     assert_eq!(resolved, Resolved { lookups: 2, credits: 2 });
-    assert_eq!(store.resolve_unknown(Resolution::Resend).unwrap(), Resolved::default());
+    assert_eq!(store.resolve_unknown(Resolution::Resend, None).unwrap(), Resolved::default());
     let done = once(&folder, settings(), &vendor, &["ana", "bob"]);
     assert_eq!(done.statuses(), [Status::Found; 2]);
     let info = store.info().unwrap();
@@ -73,10 +73,10 @@ fn what_was_not_charged_counts_no_more() {
     once(&folder, limited(), &vendor, &["ana", "bob"]);
     let store = folder.store();
     // One is decided first: its credits count until it is known that they were not charged.
-    store.resolve_unknown(Resolution::Resend).unwrap();
+    store.resolve_unknown(Resolution::Resend, None).unwrap();
     let full = once(&folder, limited(), &vendor, &["ana", "bob"]);
     assert_eq!(full.receipt.stopped_error, Some(ErrorKind::BudgetExceeded));
-    let resolved = store.resolve_unknown(Resolution::NotCharged).unwrap();
+    let resolved = store.resolve_unknown(Resolution::NotCharged, None).unwrap();
     assert_eq!(resolved, Resolved { lookups: 0, credits: 2 });
     let done = once(&folder, limited(), &vendor, &["ana", "bob"]);
     assert_eq!(done.statuses(), [Status::Found; 2]);
@@ -88,7 +88,7 @@ fn what_was_not_charged_counts_no_more() {
 fn what_was_dropped_is_left_alone() {
     let (folder, vendor) = (Folder::new(), forgetful());
     once(&folder, settings(), &vendor, &["ana"]);
-    folder.store().resolve_unknown(Resolution::Drop).unwrap();
+    folder.store().resolve_unknown(Resolution::Drop, None).unwrap();
     let done = once(&folder, settings(), &vendor, &["ana"]);
     assert_eq!(done.statuses(), [Status::NotSent]);
     assert_eq!(vendor.asked().len(), 1);

@@ -195,7 +195,7 @@ proptest! {
                     if to == Resolution::NotCharged {
                         model.not_charged.extend(in_doubt(store));
                     }
-                    store.resolve_unknown(to).unwrap();
+                    store.resolve_unknown(to, None).unwrap();
                 }
                 Step::Merge(into, from) if into % count != from % count => {
                     stores[into % count].merge(stores[from % count].path()).unwrap();

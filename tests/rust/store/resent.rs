@@ -43,13 +43,13 @@ fn is_held(folder: &Folder) {
 fn what_somebody_decided_to_resend_is_in_doubt_again() {
     let folder = Folder::new();
     in_doubt(&folder);
-    folder.store().resolve_unknown(Resolution::Resend).unwrap();
+    folder.store().resolve_unknown(Resolution::Resend, None).unwrap();
     assert_eq!(books(&folder.store()), (0, 2));
     sent_again_and_killed(&folder, "silent");
     assert_eq!(books(&folder.store()), (2, 4));
     is_held(&folder);
     // And so on, as often as somebody dares.
-    folder.store().resolve_unknown(Resolution::Resend).unwrap();
+    folder.store().resolve_unknown(Resolution::Resend, None).unwrap();
     sent_again_and_killed(&folder, "silent");
     assert_eq!(books(&folder.store()), (2, 6));
     is_held(&folder);
@@ -68,7 +68,7 @@ fn an_automatic_resend_that_is_lost_leaves_one_doubt_and_counts_twice() {
     is_held(&folder);
     // It is resolved as a whole: the doubt before it does not come back.
     let store = folder.store();
-    assert_eq!(store.resolve_unknown(Resolution::Drop).unwrap().lookups, 2);
+    assert_eq!(store.resolve_unknown(Resolution::Drop, None).unwrap().lookups, 2);
     assert_eq!(books(&store), (0, 4));
     drop(store);
     let done = once(&folder, settings(), &Vendor::honest(), &["ana", "bob"]);
@@ -80,7 +80,7 @@ fn what_was_dropped_and_allowed_again_is_in_doubt_again() {
     let folder = Folder::new();
     in_doubt(&folder);
     let store = folder.store();
-    store.resolve_unknown(Resolution::Drop).unwrap();
+    store.resolve_unknown(Resolution::Drop, None).unwrap();
     assert!(store.allow(&email("ana")).unwrap() && store.allow(&email("bob")).unwrap());
     drop(store);
     sent_again_and_killed(&folder, "silent");
@@ -94,7 +94,7 @@ fn an_answer_to_what_was_resent_ends_all_doubts_about_it_but_those_of_the_books(
     in_doubt(&folder);
     sent_again_and_killed(&folder, "resend");
     let store = folder.store();
-    store.resolve_unknown(Resolution::Resend).unwrap();
+    store.resolve_unknown(Resolution::Resend, None).unwrap();
     let vendor = Vendor::honest();
     let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
     assert_eq!((done.statuses(), vendor.asked().len()), (vec![Status::Found; 2], 1));

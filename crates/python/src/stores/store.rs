@@ -209,10 +209,17 @@ impl Store {
         self.ask(py, SqliteStore::unknown).map(Serialized)
     }
 
-    fn resolve_unknown(&self, py: Python<'_>, resolution: &str) -> PyResult<Serialized<sqlite::Resolved>> {
+    /// Resolves everything that is in doubt, or what these requests have left.
+    #[pyo3(signature = (resolution, requests=None))]
+    fn resolve_unknown(
+        &self,
+        py: Python<'_>,
+        resolution: &str,
+        requests: Option<Vec<i64>>,
+    ) -> PyResult<Serialized<sqlite::Resolved>> {
         let resolution = Resolution::from_name(resolution)
             .ok_or_else(|| PyValueError::new_err("no such resolution: the caller checks it"))?;
-        self.ask(py, move |store| store.resolve_unknown(resolution)).map(Serialized)
+        self.ask(py, move |store| store.resolve_unknown(resolution, requests.as_deref())).map(Serialized)
     }
 
     /// The journal in parts: pass the number of the last entry to get the next ones.

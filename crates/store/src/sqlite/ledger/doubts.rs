@@ -62,11 +62,17 @@ impl SqliteStore {
         self.read(doubts)
     }
 
-    /// Resolves everything that is in doubt. Requests in flight are not in doubt.
+    /// Resolves what is in doubt: everything, or what these requests have left. Requests in flight are not in doubt.
     ///
     /// # Errors
     /// If the store cannot be written: then nothing is resolved.
-    pub fn resolve_unknown(&self, resolution: Resolution) -> Result<Resolved, Error> {
+    pub fn resolve_unknown(
+        &self,
+        resolution: Resolution,
+        requests: Option<&[i64]>,
+    ) -> Result<Resolved, Error> {
+        // A list in JSON; null stands for all requests.
+        let requests = requests.map(|requests| serde_json::Value::from(requests).to_string());
         let to = match resolution {
             Resolution::Resend | Resolution::NotCharged => state::ASKED_AGAIN,
             Resolution::Drop => state::DROPPED,
@@ -75,23 +81,30 @@ impl SqliteStore {
             let (lookups, credits): (i64, i64) = query::row(
                 connection,
                 "SELECT count(*), coalesce(sum(in_doubt > 0), 0) FROM answer JOIN request ON request.id = answer.request
-                 WHERE state IN (3, 6)",
-                [],
+                 WHERE state IN (3, 6) AND (?1 IS NULL OR request.id IN (SELECT value FROM json_each(?1)))",
+                [&requests],
             )?;
-            query::change(connection, "UPDATE answer SET state = ?1 WHERE state IN (3, 6)", [to])?;
-            let credits = if resolution == Resolution::NotCharged { release(connection)? } else { credits };
+            query::change(
+                connection,
+                "UPDATE answer SET state = ?2
+                 WHERE state IN (3, 6) AND (?1 IS NULL OR request IN (SELECT value FROM json_each(?1)))",
+                (&requests, to),
+            )?;
+            let credits =
+                if resolution == Resolution::NotCharged { release(connection, requests.as_ref())? } else { credits };
             writer.notify = true;
             Ok(Resolved { lookups: lookups.unsigned_abs(), credits: credits.unsigned_abs() })
         })
     }
 }
 
-/// Sets the credits in doubt of all settled requests to 0. Returns how many they were.
-fn release(connection: &Connection) -> Result<i64, Fault> {
-    let settled = "WHERE settled_ms IS NOT NULL AND in_doubt > 0";
-    let credits: i64 =
-        query::one(connection, &format!("SELECT coalesce(sum(in_doubt), 0) FROM request {settled}"), [])?;
-    query::change(connection, &format!("UPDATE request SET in_doubt = 0 {settled}"), [])?;
+/// Sets the credits in doubt of all settled requests, or of those of these requests, to 0. Returns how many they were.
+fn release(connection: &Connection, requests: Option<&String>) -> Result<i64, Fault> {
+    let settled = "WHERE settled_ms IS NOT NULL AND in_doubt > 0
+                   AND (?1 IS NULL OR id IN (SELECT value FROM json_each(?1)))";
+    let sum = format!("SELECT coalesce(sum(in_doubt), 0) FROM request {settled}");
+    let credits: i64 = query::one(connection, &sum, [requests])?;
+    query::change(connection, &format!("UPDATE request SET in_doubt = 0 {settled}"), [requests])?;
     Ok(credits)
 }
 
