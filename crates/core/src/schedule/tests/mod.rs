@@ -5,6 +5,7 @@
 mod limits;
 mod runs;
 mod steps;
+mod time_left;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -100,4 +101,27 @@ fn slept(step: Step) -> Nap {
         Step::Sleep(nap) => nap,
         other => panic!("no nap: {other:?}"),
     }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn hits(request: &Request) -> Report {
+    Report::of(answered(vec![hit(); request.identifiers.len()]))
+}
+
+fn land(scheduler: &mut Scheduler, number: u64, report: Report, now: Instant) {
+    scheduler.limits.free_slot();
+    scheduler.landed(number, report, now);
+}
+
+fn started(config: Config, people: impl IntoIterator<Item = usize>) -> (Scheduler, Instant) {
+    let now = Instant::now();
+    let mut scheduler = scheduler(config, &RunOptions::default(), now);
+    scheduler.feed(rows(people), Vec::new());
+    scheduler.finish();
+    (scheduler, now)
+}
+
+fn of_ten() -> Config {
+    Config { chunk_size: 10, ..Config::default() }
 }

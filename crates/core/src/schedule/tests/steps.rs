@@ -10,33 +10,10 @@ use crate::error::ErrorKind;
 use crate::outcome::Seen;
 use crate::results::Status;
 
-const SECOND: Duration = Duration::from_secs(1);
-
-fn hits(request: &Request) -> Report {
-    Report::of(answered(vec![hit(); request.identifiers.len()]))
-}
-
-fn land(scheduler: &mut Scheduler, number: u64, report: Report, now: Instant) {
-    scheduler.limits.free_slot();
-    scheduler.landed(number, report, now);
-}
-
 fn statuses(scheduler: &mut Scheduler, now: Instant) -> Vec<(u64, Status)> {
     let mut outcomes = scheduler.report(now).0;
     outcomes.sort_unstable_by_key(|outcome| outcome.row);
     outcomes.into_iter().map(|outcome| (outcome.row, outcome.status)).collect()
-}
-
-fn started(config: Config, people: impl IntoIterator<Item = usize>) -> (Scheduler, Instant) {
-    let now = Instant::now();
-    let mut scheduler = scheduler(config, &RunOptions::default(), now);
-    scheduler.feed(rows(people), Vec::new());
-    scheduler.finish();
-    (scheduler, now)
-}
-
-fn of_ten() -> Config {
-    Config { chunk_size: 10, ..Config::default() }
 }
 
 proptest! {
@@ -335,59 +312,6 @@ fn what_the_store_answers_counts_for_every_equal_row() {
     assert!(matches!(next_if(&mut scheduler, now, &known), Step::Done));
     let receipt = scheduler.report(now).1;
     assert_eq!((receipt.from_store, receipt.found_from_store, receipt.duplicates), (7, 7, 0));
-}
-
-#[test]
-fn the_time_left_counts_a_pause() {
-    let (mut scheduler, now) = started(Config { max_concurrency: 1, ..of_ten() }, 0..30);
-    let first = sent(next(&mut scheduler, now));
-    land(&mut scheduler, first.number, hits(&first), now + SECOND);
-    let second = sent(next(&mut scheduler, now + SECOND));
-    let minute = 60 * SECOND;
-    scheduler.limits.rate.pause(now + SECOND + minute);
-    land(&mut scheduler, second.number, Report::of(failed(Verdict::Paused(minute))), now + SECOND);
-    assert_eq!(scheduler.report(now + SECOND).2.limited_by, LimitedBy::Pause);
-    // Two more requests, each of which takes at most a second.
-    let left_s = scheduler.report(now + SECOND).2.left_s.unwrap();
-    assert!((60.0..63.0).contains(&left_s), "{left_s}");
-    let logged = scheduler.effects().filter_map(|effect| match effect {
-        Effect::Log(entry) => Some((entry.kind, entry.lookups, entry.wait)),
-        _ => None,
-    });
-    assert_eq!(logged.collect::<Vec<_>>(), [(LogKind::Paused, 10, minute)]);
-}
-
-/// A run of so many rows, known beforehand or all read, of which the first ten requests were answered after a second.
-fn after_ten_requests(rows_of_run: u64, fed: usize, requests_per_minute: u32) -> Progress {
-    let now = Instant::now();
-    let config = Config { requests_per_minute, ..of_ten() };
-    let options = RunOptions { rows: Some(rows_of_run), ..RunOptions::default() };
-    let mut scheduler = scheduler(config, &options, now);
-    scheduler.feed(rows(0..fed), Vec::new());
-    for _ in 0..10 {
-        let request = sent(next(&mut scheduler, now));
-        land(&mut scheduler, request.number, hits(&request), now + SECOND);
-    }
-    scheduler.report(now + SECOND).2
-}
-
-#[test]
-fn the_time_left_counts_rows_that_are_still_to_be_read() {
-    for fed in [100, 200, 400] {
-        let progress = after_ten_requests(400, fed, 1_000);
-        assert_eq!(progress.requests_left, 30, "{fed}");
-        // Ten requests took a second.
-        assert!((2.9..3.1).contains(&progress.left_s.unwrap()), "{fed}: {progress:?}");
-    }
-}
-
-#[test]
-fn the_time_left_is_no_less_than_the_rate_allows() {
-    // Ten requests a minute: the next ten begin after 61 s, the last of the thirty after three times as long.
-    for (rows_of_run, left_s) in [(100, 0.0), (110, 60.0), (200, 60.0), (201, 121.0), (400, 182.0)] {
-        let progress = after_ten_requests(rows_of_run, 100, 10);
-        assert!((progress.left_s.unwrap() - left_s).abs() < 1.0, "{rows_of_run}: {progress:?}");
-    }
 }
 
 #[test]
