@@ -247,7 +247,7 @@ class BlockingCalls:
             <Results: 0 rows>
         """
         while (call := self._session.take_oldest()) is not None:
-            # A stream may have been left with every row handed out.
+            # Streams whose rows were all handed out have nothing to recover.
             if results := self._recovered(call):
                 return results
         return Results()

@@ -143,7 +143,7 @@ class AwaitableCalls:
             <Results: 0 rows>
         """
         while (call := self._session.take_oldest()) is not None:
-            # A stream may have been left with every row handed out.
+            # Streams whose rows were all handed out have nothing to recover.
             if results := await self._recovered_async(call):
                 return results
         return Results()

@@ -3,7 +3,7 @@
 Plants the bugs of `bugs.py` and `store_bugs.py`, one at a time, in a copy of the tree. For each it runs the
 simulation, or the proof or test of the store that must find the bug. With WORDs, it plants only the bugs
 whose names contain one of them. It fails if a bug is not found, if something else finds it than `caught_by`,
-or if the suite's document does not list it. Needs only cargo, and some twenty minutes on two cores.
+or if the suite's document does not list it. Needs only cargo, and some forty minutes on two cores.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def test_a_plan_spends_nothing_and_needs_no_key(csv: Path, tmp_path: Path) -> No
     done = run("plan", csv, "--by", "mail", "--credit-price", "0.05", "EUR", key=None)
     assert (done.returncode, done.stderr) == (0, b"")
     assert "at most 1 (EUR 0.05)" in done.stdout.decode()
-    assert "row 4: " in done.stdout.decode()
+    assert "invalid   1 row (4): not recognised as " in done.stdout.decode()
     told = json.loads(run("plan", csv, "--by", "mail", "--json", key=None).stdout)
     assert (told["rows"], told["duplicates"], told["max_credits"]) == (4, 1, 1)
     output = tmp_path / "out.csv"

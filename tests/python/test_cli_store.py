@@ -43,6 +43,20 @@ def lines(done: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def test_the_store_may_be_named_after_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "people.db"
+    with BulkEnricher.sandbox(match_rate=1, store=path) as enricher:
+        enricher.enrich(["ana@acme.example"])
+    # Whatever the store would be otherwise.
+    for otherwise in ("none", "elsewhere.db"):
+        monkeypatch.setenv("EXACTBUYER_STORE", otherwise)
+        told = run("store", "info", "--store", path)
+        assert told.returncode == 0, told.stderr
+        assert b"contacts  1" in told.stdout
+    twice = run("store", "--store", path, "info", "--store", path)
+    assert (twice.returncode, b"--store was passed twice" in twice.stderr) == (ExitCode.USAGE, True)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
@@ -74,7 +88,10 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
     doubts = lines(asked(file, "unknown"))
     assert [doubt["value"] for doubt in doubts] == [f"person{nth}@acme.example" for nth in range(50, 60)]
     assert b"exactbuyer store unknown; then resolve resend, drop or not-charged" in asked(file, "info").stdout
-    assert b"10 lookups resolved" in asked(file, "resolve", "resend").stdout
+    request = lines(asked(file, "unknown"))[0]["request"]
+    assert b"has left nothing in doubt" in asked(file, "resolve", "drop", "--request", 99).stderr
+    resolved = asked(file, "resolve", "resend", "--request", request)
+    assert b"10 lookups resolved" in resolved.stdout
     done = run(*command(file, everybody))
     assert (done.returncode, statuses(output)) == (0, ["found"] * 200)
     assert last_line(done)["credits"] == 10

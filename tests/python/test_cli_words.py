@@ -73,8 +73,8 @@ def test_an_option_is_called_what_it_is_called() -> None:
     there = {name for option in command.__click_params__ for name in option.opts}  # type: ignore[attr-defined]
     named = {word for word in WORDS.values() if re.fullmatch(r"--[a-z-]+", word)}
     assert len(named) > 20
-    # Of `store purge`.
-    assert named - there == {"--older-than", "--type"}
+    # Of `store purge` and `store resolve`.
+    assert named - there == {"--older-than", "--request", "--type"}
 
 
 def test_a_message_is_a_text_that_can_be_said_again() -> None:

@@ -135,7 +135,7 @@ def test_invalid_rows_raise_before_anything_is_sent(everybody: Sandbox, run_list
         assert [problem.row for problem in caught.value.errors] == [1, 2]
         assert "@@" not in str(caught.value)
         with pytest.raises(InvalidIdentifierError, match=r"rows 0, 1: not recognised .*; row 2: ") as same:
-            run_list_call(enricher, ["?", "!", "ana@@acme.example"])
+            run_list_call(enricher, ["hello", "!", "ana@@acme.example"])
         assert len(same.value.errors) == 3
         assert enricher.receipt.requests == 0
 

@@ -85,7 +85,9 @@ def test_doubts_are_resolved_by_request(everybody: Sandbox, path: Path) -> None:
             with pytest.raises(UnknownOutcomeError):
                 people.enrich(part)
         first, second = sorted({doubt.request for doubt in people.store.unknown()})
-        with pytest.raises(ConfigError, match=rf"names 99, which has left .* in doubt: {first}, {second}"):
+        with pytest.raises(
+            ConfigError, match=rf"has one that has left nothing in doubt; in doubt: {first}, {second}"
+        ):
             people.resolve_unknown("resend", requests=[first, 99])
         for wrong in (3, ["3"], [3.0]):
             with pytest.raises(ConfigError, match="requests must be numbers of requests"):
@@ -96,6 +98,10 @@ def test_doubts_are_resolved_by_request(everybody: Sandbox, path: Path) -> None:
         assert {doubt.request for doubt in people.store.unknown()} == {first}
         assert people.store.info().credits_in_doubt == 3
         assert people.resolve_unknown("drop", requests=iter([first])).lookups == 3
+        # What they may have cost still counts, until it is known that they were not charged.
+        assert people.store.info().credits_in_doubt == 3
+        assert people.resolve_unknown("not_charged", requests=[first]).credits == 3
+        assert people.store.info().credits_in_doubt == 0
         results = people.enrich(PEOPLE[:5])
         assert [row["status"] for row in results] == ["not_sent"] * 3 + ["found"] * 2
 

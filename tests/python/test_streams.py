@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
-from exactbuyer import AsyncStream, BulkEnricher, ConfigError, IncompleteWarning
+from exactbuyer import AsyncStream, BulkEnricher, ConfigError, IncompleteWarning, UnknownOutcomeError
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -157,6 +157,33 @@ def test_rows_before_one_that_cannot_be_read_come_first(
     with pytest.raises(TypeError, match="row 2 is a bool"):
         run_stream_call(enricher, ["ana", "bo", True, "cy"])
     assert enricher.receipt.found == 2
+
+
+def test_rows_before_one_that_cannot_be_read_count_as_read(
+    fakes: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    with enricher_of(fakes).stream(["ana", "bo", True, "cy"]) as stream:
+        next(stream)
+    assert "left with 1 row read and not handed out" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["enrich", "stream"])
+def test_an_internal_error_that_ends_a_run_is_raised_whatever_the_caller_wants(
+    fakes: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    enricher, message = enricher_of(fakes), "an internal error ended this run"
+    engine: Any = enricher._session._engine
+
+    def break_it(run: Any) -> None:
+        # The run is over, and no row has a result.
+        run.trouble = [("UnknownOutcomeError", message, None, False)]
+        monkeypatch.setattr(run, "over", lambda: True)
+        monkeypatch.setattr(run, "_advance", lambda: None)
+
+    engine.before_wait = break_it
+    options = {"on_error": "record"} if name == "enrich" else {}
+    with pytest.raises(UnknownOutcomeError, match=message):
+        list(getattr(enricher, name)(["ana"], progress=False, **options))
 
 
 def test_left_early_the_rest_is_recovered_once(fakes: ModuleType, caplog: pytest.LogCaptureFixture) -> None:

@@ -53,8 +53,8 @@ impl Pace {
         Ok(())
     }
 
-    /// The earliest moment at which so many more requests can have been sent. It assumes that each is sent as soon as
-    /// [`take`](Self::take) allows it, and that the rate stays as it is.
+    /// The earliest moment at which `requests` more requests can have been sent, if each is sent as soon as
+    /// [`take`](Self::take) allows it and the rate stays as it is.
     #[must_use]
     pub fn earliest(&self, now: Instant, requests: u64, per_minute: u32) -> Instant {
         let start = self.paused_until(now).unwrap_or(now);
@@ -62,10 +62,10 @@ impl Pace {
         let most = u64::from(per_minute.max(1));
         // Each full window takes as long as the one before it.
         let (windows, place) = (before_last / most, before_last % most);
-        let counted = self.sends.iter().filter(|sent| **sent + WINDOW + MARGIN > start);
-        // The request whose slot becomes free for the one at `place`. There is none if that slot is free now.
-        let blocking = (counted.clone().count() as u64 + place).checked_sub(most);
-        let blocking = blocking.and_then(|nth| counted.clone().nth(usize::try_from(nth).ok()?));
+        let gone = self.sends.partition_point(|sent| *sent + WINDOW + MARGIN <= start);
+        // The request whose slot becomes free for the one at `place`. `None` if a slot is free at `start`.
+        let blocking = ((self.sends.len() - gone) as u64 + place).checked_sub(most);
+        let blocking = blocking.and_then(|nth| self.sends.get(gone + usize::try_from(nth).ok()?));
         let first = blocking.map_or(start, |sent| *sent + WINDOW + MARGIN);
         first + (WINDOW + MARGIN) * u32::try_from(windows).unwrap_or(u32::MAX)
     }

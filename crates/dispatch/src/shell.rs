@@ -11,6 +11,7 @@
 //! After each call to the scheduler, its effects are carried out too. The shell keeps no state of its own about
 //! lookups: everything that decides about money is in the scheduler, where it can be tested without a runtime.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -66,8 +67,8 @@ pub(super) struct Shell {
 }
 
 /// What the caller is told if the task of a run has panicked.
-const BROKEN: &str = "the run was broken off by a fault of this package: rows without a result may have been charged; \
-                      compare the receipt with the service's usage page, and report this";
+const BROKEN: &str = "an internal error ended this run: rows without a result may have been charged. Compare the receipt \
+                      with the service's usage page, and report this error";
 
 /// Tokio's clock, in the form that pure code takes. It stands still where a test pauses it.
 fn now() -> Instant {
@@ -222,12 +223,14 @@ impl Shell {
 /// released. If it ends too early, because something in it has panicked, the caller gets an error besides.
 impl Drop for Shell {
     fn drop(&mut self) {
-        let mut troubles = self.scheduler.troubles();
-        if !self.is_over {
-            troubles.insert(0, Error::new(ErrorKind::UnknownOutcome, BROKEN));
+        if self.is_over {
+            self.shared.store.end(self.run);
+            self.port.report(self.scheduler.troubles(), true);
+        } else {
+            self.port.report(vec![Error::new(ErrorKind::UnknownOutcome, BROKEN)], true);
+            // A second panic would end the process.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.shared.store.end(self.run)));
         }
-        self.shared.store.end(self.run);
-        self.port.report(troubles, true);
         self.shared.freed.notify_waiters();
     }
 }

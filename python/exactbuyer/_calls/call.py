@@ -56,14 +56,9 @@ TICK_S = 0.1
 class Caller(enum.Enum):
     """What the caller of a call is doing."""
 
-    WAITING = "waiting"
-    """It waits for the call, or takes rows from it."""
-
-    SERVED = "served"
-    """It has everything, as a return value or in an exception."""
-
-    LEFT = "left"
-    """It does not come back: `recover()` returns the rest."""
+    WAITING = "it waits for the call, or takes rows from it"
+    SERVED = "it has everything, as a return value or in an exception"
+    LEFT = "it does not come back: recover() returns the rest"
 
 
 class Call:
@@ -300,14 +295,14 @@ class Call:
 
         Raises:
             ExactBuyerError: The worst error of the run. With `on_error="record"`, only errors about settings
-                are raised.
+                are raised, and internal errors that ended the run.
         """
         results, receipt = self.settle(), self.receipt()
-        troubles = self.run.troubles()
+        troubles, is_broken = self.run.troubles(), self.is_broken()
         # From here on the caller gets all of it, whichever way.
         self._caller = Caller.SERVED
         for kind, message, status, is_about_settings in troubles:
-            if on_error == "raise" or is_about_settings:
+            if on_error == "raise" or is_about_settings or is_broken:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
                 text = Message(message, ". ", self._where_results_are(), self._what_is_stored())
                 raise error_class(text, status=status, results=results, receipt=receipt)
@@ -325,6 +320,11 @@ class Call:
                 raise ExactBuyerError(text, results=results, receipt=receipt)
             warn_incomplete(open_rows, results, receipt)
         return results
+
+    def is_broken(self) -> bool:
+        """Whether an internal error has ended the run, so that some rows have no result."""
+        progress = self.run.progress()
+        return self.run.over() and bool(progress["done"] < progress["rows"])
 
     def refused(self) -> bool:
         """Whether the run had an error about settings: then it is pointless to read more rows."""

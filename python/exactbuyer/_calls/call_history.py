@@ -37,7 +37,7 @@ class CallHistory:
     def __init__(self) -> None:
         self.given_up = 0
         self.last_results: Results | None = None
-        """What the call that ended last has returned or raised, until the next call begins."""
+        """What the call that ended last has returned or raised, until the next call (also a refused one)."""
         self._lock = threading.RLock()
         self._settled = Receipt()
         self._last: Receipt | None = None

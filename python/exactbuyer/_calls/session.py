@@ -109,7 +109,7 @@ class Session:
             whole=kind.whole,
             window=kind.window,
             rows=watch.total,
-            # A request is not larger than what may be read before its answers are taken.
+            # A request has at most `read_ahead` lookups.
             chunk_size=options.read_ahead,
             max_credits=options.max_credits,
             **options.for_core(),

@@ -50,10 +50,12 @@ class StreamCall(Call, Generic[ItemT]):
                 return False
         return kept + self.part_rows <= most
 
-    def feed_part(self, part: Any, rows: Rows) -> None:  # noqa: ARG002
-        """Gives the run more rows, which were read from this part of the source."""
+    def feed(self, rows: Rows) -> None:
         self.fed += len(rows)
-        self.feed(rows)
+        super().feed(rows)
+
+    def keep_part(self, part: Any) -> None:
+        """Keeps a part of the source, whose rows are fed next."""
 
     def has_item(self) -> bool:
         """Whether :meth:`hand_out` has one."""

@@ -54,7 +54,8 @@ class Intake:
             self._feed_before_trouble(part)
             self.end(trouble)
         else:
-            self.call.feed_part(part, rows)
+            self.call.keep_part(part)
+            self.call.feed(rows)
 
     def _feed_before_trouble(self, part: Any) -> None:
         """Feeds the rows of a part before the first that cannot be read."""
@@ -117,7 +118,8 @@ class StreamBase(Generic[ItemT]):
         """At the end: raises or warns where there is reason to, then what the source raised."""
         self._closed = True
         call, intake = self._call, self._intake
-        if not intake.ended or call.fed > call.handed_out() + call.waiting():
+        is_incomplete = not intake.ended or call.fed > call.handed_out() + call.waiting()
+        if is_incomplete and not call.is_broken():
             results = call.settle()
             raise ExactBuyerError(
                 f"the enricher was closed while this stream ran: it ends after "

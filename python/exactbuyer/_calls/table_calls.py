@@ -155,10 +155,8 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         self._sources: deque[Any] = deque()
         self._ready: deque[tuple[Batches, Any]] = deque()
 
-    def feed_part(self, part: Any, rows: Rows) -> None:
-        """Gives the run more rows, and keeps the part that they came from."""
+    def keep_part(self, part: Any) -> None:
         self._sources.append(part)
-        super().feed_part(part, rows)
 
     def collect(self) -> None:
         super().collect()

@@ -78,8 +78,9 @@ class Console:
     def last(self, result: RunResult) -> None:
         """Writes the last line, as JSON if that was asked for."""
         message = result.message if result.exit_code else ""
-        # The receipt has it already, unless it was not shown.
-        if message and (self.quiet or message != result.receipt.stopped):
+        # The receipt above ends with the same reason. With --quiet, there is no receipt.
+        stopped = result.exit_code is ExitCode.CREDITS and message == result.receipt.stopped
+        if message and (self.quiet or not stopped):
             print_message(message)
         if self.as_json:
             ended = {

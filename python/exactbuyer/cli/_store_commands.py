@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import update_wrapper
 from typing import Any
 
 import click
@@ -39,12 +40,26 @@ def store(context: click.Context, path: str | None, default_region: str | None) 
     `enrich` keeps its answers in the store: the FILE passed with --store, else what EXACTBUYER_STORE names,
     else a file in .exactbuyer/ of the working directory (or where a warning said).
     """
-    # The store of an enricher without any settings: its answers would be kept there.
-    with Console().showing_log():
-        file = path or BulkEnricher().settings.store
-    if file is None:
-        raise UsageError("there is no store: pass --store FILE")
-    context.obj = Store(file, default_region=default_region)
+    context.obj = path, default_region
+
+
+def _pass_store(function: Callable[..., int]) -> Callable[..., int]:
+    """Passes the store. Each command has --store, as people type `exactbuyer store info --store FILE`."""
+
+    @click.option("--store", "here", metavar="FILE", hidden=True)
+    @click.pass_obj
+    def with_store(given: tuple[str | None, str | None], /, *, here: str | None, **options: Any) -> int:
+        path, default_region = given
+        if path and here:
+            raise UsageError("--store was passed twice: which one?")
+        # By default, the store of an enricher without any settings: its answers would be kept there.
+        with Console().showing_log():
+            file = path or here or BulkEnricher().settings.store
+        if file is None:
+            raise UsageError("there is no store: pass --store FILE")
+        return function(Store(file, default_region=default_region), **options)
+
+    return update_wrapper(with_store, function)
 
 
 def _json_option(function: Any) -> Any:
@@ -65,7 +80,7 @@ def _whom_argument(function: Any) -> Any:
 
 @store.command()
 @_json_option
-@click.pass_obj
+@_pass_store
 def info(asked: Store, *, as_json: bool) -> int:
     """Print what is in the store: contacts, doubts, credits, size."""
     with _checked(asked):
@@ -74,7 +89,7 @@ def info(asked: Store, *, as_json: bool) -> int:
 
 
 @store.command(short_help="Print every lookup in doubt, as JSON Lines.")
-@click.pass_obj
+@_pass_store
 def unknown(asked: Store) -> int:
     """Print every lookup that may have been charged and has no answer, as JSON Lines."""
     with _checked(asked):
@@ -91,7 +106,7 @@ def unknown(asked: Store) -> int:
     metavar="NUMBER",
     help="Only the lookups of this request: a number that `unknown` prints. Repeatable.",
 )
-@click.pass_obj
+@_pass_store
 def resolve(asked: Store, resolution: Any, requests: tuple[int, ...]) -> int:
     """Decide what happens to lookups in doubt. Look at the usage page of the service first.
 
@@ -113,7 +128,7 @@ def resolve(asked: Store, resolution: Any, requests: tuple[int, ...]) -> int:
     help="day, month, year, or a tag. Repeatable.",
 )
 @click.option("--tz", metavar="NAME", help="The time zone of days and months, such as Europe/Berlin.")
-@click.pass_obj
+@_pass_store
 def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
     """Print totals of requests, lookups and credits, as JSON Lines."""
     with _checked(asked):
@@ -125,7 +140,7 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
 @click.argument("month", metavar="YYYY-MM")
 @click.argument("invoiced", type=int)
 @click.option("--tz", metavar="NAME", help="The time zone of the month on the invoice. Default: UTC.")
-@click.pass_obj
+@_pass_store
 def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
     """Compare the credits recorded in a month with the INVOICED ones."""
     with _checked(asked):
@@ -139,7 +154,7 @@ def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
     is_flag=True,
     help="Replace OUT even if it is not an earlier export. A store is never replaced.",
 )
-@click.pass_obj
+@_pass_store
 def export(asked: Store, path: str, *, force: bool) -> int:
     """Write every answer to OUT: .jsonl, .jsonl.gz or .parquet."""
     with _checked(asked):
@@ -156,7 +171,7 @@ def export(asked: Store, path: str, *, force: bool) -> int:
 
 @store.command()
 @click.argument("path", metavar="OUT")
-@click.pass_obj
+@_pass_store
 def backup(asked: Store, path: str) -> int:
     """Copy the store to the new file OUT. Works while the store is in use."""
     with _checked(asked):
@@ -166,7 +181,7 @@ def backup(asked: Store, path: str) -> int:
 
 @store.command()
 @_whom_argument
-@click.pass_obj
+@_pass_store
 def find(asked: Store, whom: str, field_type: Any) -> int:
     """Print everything that the store has about WHOM, as JSON Lines.
 
@@ -194,7 +209,7 @@ def find(asked: Store, whom: str, field_type: Any) -> int:
     help="Delete all answers older than this, instead of WHOM.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Purge without asking.")
-@click.pass_obj
+@_pass_store
 def purge(
     asked: Store, whom: str | None, field_type: Any, older_than_days: float | None, *, yes: bool
 ) -> int:
@@ -218,7 +233,7 @@ def purge(
 
 @store.command()
 @_whom_argument
-@click.pass_obj
+@_pass_store
 def allow(asked: Store, whom: str, field_type: Any) -> int:
     """Allow lookups of WHOM again after a purge or a drop."""
     with _checked(asked):
@@ -228,7 +243,7 @@ def allow(asked: Store, whom: str, field_type: Any) -> int:
 
 @store.command()
 @click.argument("other", metavar="OTHER")
-@click.pass_obj
+@_pass_store
 def merge(asked: Store, other: str) -> int:
     """Copy everything that the store OTHER has into this store."""
     with _checked(asked):
@@ -236,7 +251,7 @@ def merge(asked: Store, other: str) -> int:
 
 
 @store.command(short_help="Convert the file of the store to this version.")
-@click.pass_obj
+@_pass_store
 def migrate(asked: Store) -> int:
     """Convert the file of the store to this version of the package. A backup is kept next to it."""
     with Console().showing_log():
@@ -292,15 +307,3 @@ def _print_answer(answer: object) -> int:
 def _print(lines: Iterable[str]) -> int:
     print_data(lines)
     return ExitCode.DONE
-
-
-def _use_store(context: click.Context, _: click.Parameter, path: str | None) -> None:
-    if path is not None and context.parent is not None:
-        context.obj = Store(path, default_region=context.parent.params["default_region"])
-
-
-# `exactbuyer store info --store FILE` is what people type first.
-for _command in store.commands.values():
-    _command.params.append(
-        click.Option(["--store"], metavar="FILE", hidden=True, expose_value=False, callback=_use_store)
-    )

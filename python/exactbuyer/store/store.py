@@ -84,8 +84,8 @@ class Store(StoreFile):
                 stays in the journal. `"not_charged"`: the usage page shows that none of the credits in doubt
                 was charged; `info().credits_in_doubt` is their number. The next call sends the lookups again,
                 and these credits no longer count as spent. Requests in flight are not affected.
-            requests: Decides only about the doubts of these requests: numbers as in `Doubt.request` and in
-                `receipts()`. `None`: about all.
+            requests: Only the doubts of these requests: numbers as in `unknown()` and `receipts()`. `None`:
+                all doubts.
 
         Returns:
             The number of lookups, and the credits that they may have cost; with `"not_charged"`, all credits
@@ -102,7 +102,11 @@ class Store(StoreFile):
             )
         numbers = None
         if requests is not None:
-            numbers = check_requests(requests, {doubt.request for doubt in self.unknown()})
+            in_doubt = {doubt.request for doubt in self.unknown()}
+            if resolution == "not_charged":
+                # Also after the lookups were resolved, and for replies without a count.
+                in_doubt |= {entry.request for entry in self.receipts() if entry.credits_in_doubt}
+            numbers = check_requests(requests, in_doubt)
         return Resolved(**opened(self).resolve_unknown(resolution, numbers), resolution=resolution)
 
     def receipts(self) -> list[JournalEntry]:

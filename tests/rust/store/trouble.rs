@@ -55,11 +55,11 @@ fn an_answer_that_cannot_be_stored_is_delivered_and_stored_later() {
     let engine = engine(settings(), &vendor, &store);
     let done = run(&engine, rows(&["ana"]), RunOptions::default());
     assert_eq!((done.statuses(), done.receipt.not_stored), (vec![Status::Found], 1));
-    // While it is not stored, nobody pays for it again, and nobody waits for it.
+    // While it is not stored, no run pays for it again or waits for it.
     let done = run(&engine, rows(&["ana"]), RunOptions::default());
     assert_eq!(done.statuses(), [Status::Unknown]);
     hold.lock().unwrap().take().unwrap();
-    // Who asks for it has it stored first.
+    // A run that asks for it has the store write it first.
     let done = run(&engine, rows(&["ana"]), RunOptions::default());
     assert_eq!((done.statuses(), done.receipt.from_store), (vec![Status::Found], 1));
     assert_eq!(vendor.asked(), [["ana@x.example"]]);

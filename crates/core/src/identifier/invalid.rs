@@ -20,7 +20,7 @@ pub enum Invalid {
     /// The text does not look like an e-mail address, a phone number or a profile. Example:
     /// `hello`.
     Unrecognised,
-    /// The text stands for a missing value. Example: `N/A`. Only the caller can say so.
+    /// The text stands for a missing value. Example: `N/A`. It counts as missing only if `na_values` contains it.
     Placeholder,
     /// A cell of a table that contains neither text nor a number.
     NotText,

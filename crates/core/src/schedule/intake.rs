@@ -71,7 +71,7 @@ impl Intake {
         }
     }
 
-    /// Rows that are still to be fed, as far as is known, after so many.
+    /// How many rows are still to be fed after the first `fed`; 0 if the total is unknown.
     pub(super) fn to_come(&self, fed: u64) -> u64 {
         self.total.filter(|_| !self.over).map_or(0, |total| total.saturating_sub(fed))
     }

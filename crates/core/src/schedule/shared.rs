@@ -157,7 +157,7 @@ impl Share {
         sends.pace.take(now, rate)
     }
 
-    /// The earliest moment at which so many more requests can have been sent.
+    /// The earliest moment at which `requests` more requests can have been sent.
     pub(super) fn earliest(&self, now: Instant, requests: u64) -> Instant {
         let sends = self.limiter.lock();
         sends.pace.earliest(now, requests, sends.rate().unwrap_or(self.rate))

@@ -63,7 +63,8 @@ impl Store for SqliteStore {
         };
         match self.unsettled_tried() {
             None => ask(),
-            // What could not be stored may be asked for, and the disk may have room by now.
+            // What could not be stored may be asked for, and the disk may have room by now. If another program locks the file,
+            // this waits as long as a claim would.
             Some(tried) => async move {
                 let _ = tried.await;
                 ask().await

@@ -31,7 +31,7 @@ pub struct Doubt {
 }
 
 exactbuyer_core::listed! {
-    /// What happens to everything that is in doubt.
+    /// What happens to lookups in doubt.
     pub enum Resolution {
         /// It may be sent again. What it may have cost still counts.
         Resend = "resend",

@@ -76,5 +76,5 @@ pub(super) fn finish(opening: Arc<Opening>) {
     } else {
         drop(registry);
     }
-    registry::wait_until_closed(file);
+    registry::wait_until_free(file);
 }

@@ -21,7 +21,7 @@ use super::{closing, open};
 pub struct SqliteStore {
     /// `None` only while the handle is being dropped. Keeps the store open, unless all users have closed it.
     opening: Option<Arc<Opening>>,
-    /// Shared by all handles of the opening: the lowest rate of its runs is the one that other processes see.
+    /// The live runs of this file in this process. Other processes see the lowest of their rates.
     pub(crate) runs: Arc<LiveRuns>,
     /// The user that this handle and its clones count as, until one of them is closed.
     user: Arc<Mutex<Option<User>>>,

@@ -17,7 +17,7 @@ use super::super::clock::now_ms;
 use super::super::file::{Fault, query};
 use crate::lock;
 
-/// The runs of all handles of an opening.
+/// The live runs of one file in this process.
 #[derive(Debug, Default)]
 pub(crate) struct LiveRuns {
     /// The number of the last run; the first run is 1.

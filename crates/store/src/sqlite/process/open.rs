@@ -50,7 +50,7 @@ fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Troubl
             Err(Trouble::Fault(fault, _)) if busy::has_yielded(fault.is_busy()) => busy::wait_for_fork(),
             Err(Trouble::Fault(fault, path)) => return Err(fault.into_error(&path)),
             Err(Trouble::Complete(error)) => return Err(error),
-            Err(Trouble::Busy) => pause_shortly(),
+            Err(Trouble::Reserved) => pause_shortly(),
         }
     }
 }
@@ -59,7 +59,7 @@ fn between_forks<T>(longest: Duration, mut act: impl FnMut() -> Result<T, Troubl
 enum Trouble {
     Fault(Fault, PathBuf),
     Complete(Error),
-    Busy,
+    Reserved,
 }
 
 impl From<Error> for Trouble {
@@ -78,7 +78,7 @@ fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<(Arc<O
         let user = known.new_user();
         return Ok((known, user));
     }
-    refuse_busy(registry.as_ref(), path)?;
+    refuse_reserved(registry.as_ref(), path)?;
     refuse_replaced(registry.as_ref(), path)?;
     let failed = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(failed)?;
@@ -89,12 +89,13 @@ fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<(Arc<O
     if registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file)) {
         return Err(registry::forked_in_use().into());
     }
-    let busy = registry.as_mut().and_then(|registry| registry.begin(file, &path)).ok_or(Trouble::Busy)?;
+    let reservation =
+        registry.as_mut().and_then(|registry| registry.reserve(file, &path)).ok_or(Trouble::Reserved)?;
     drop(registry);
     let opening = Opening::new((&path, file), service, warnings, lock_timeout);
     let opening = Arc::new(opening.map_err(|fault| Trouble::Fault(fault, path))?);
     let user = opening.new_user();
-    busy.opened(&opening);
+    reservation.opened(&opening);
     Ok((opening, user))
 }
 
@@ -114,7 +115,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
             close(known);
             return Ok(service);
         }
-        refuse_busy(registry.as_ref(), path)?;
+        refuse_reserved(registry.as_ref(), path)?;
         let is_there = match path.metadata() {
             Ok(known) => known.is_file(),
             Err(error) if platform::is_absent(&error) => false,
@@ -146,7 +147,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
 pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let registry = loop {
         let registry = registry::lock()?;
-        if refuse_busy(registry.as_ref(), path).is_ok() {
+        if refuse_reserved(registry.as_ref(), path).is_ok() {
             break registry;
         }
         drop(registry);
@@ -162,8 +163,8 @@ pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> R
 }
 
 /// Refuses a file that another thread is opening or closing. The caller unlocks the registry and tries again.
-fn refuse_busy(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
-    if registry.is_some_and(|registry| registry.is_busy(path)) { Err(Trouble::Busy) } else { Ok(()) }
+fn refuse_reserved(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
+    if registry.is_some_and(|registry| registry.is_reserved(path)) { Err(Trouble::Reserved) } else { Ok(()) }
 }
 
 /// The opening of the file at this path, if this process has it open and nobody has begun to close it.

@@ -34,7 +34,7 @@ pub(super) struct Registry {
     pub(super) openings: HashMap<FileId, Weak<Opening>>,
     /// Files that a thread is opening or closing, each with its path. Both take long if another program keeps a lock, so
     /// the registry is not locked meanwhile, and no other thread may open such a file.
-    busy: HashMap<FileId, PathBuf>,
+    reserved: HashMap<FileId, PathBuf>,
     /// Files that the parent process had open when it forked. If the parent did not announce the fork, SQLite's
     /// memory still has them open: they are not opened again.
     pub(super) inherited: Vec<FileId>,
@@ -75,7 +75,7 @@ fn is_forking() -> bool {
         .unwrap_or_default()
 }
 
-/// Locks the registry, so that no other thread of this process opens or closes a store.
+/// Locks the registry, so that no other thread of this process begins to open or close a store.
 ///
 /// # Errors
 /// In the middle of a fork, and in a child that was forked while a store was in use.
@@ -95,7 +95,7 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
         // The parent forked without announcing it, as through a C library.
         let inherited = registry.take().map(|known| {
             platform::close_all_inherited();
-            let files = known.openings.keys().chain(known.busy.keys()).copied().collect();
+            let files = known.openings.keys().chain(known.reserved.keys()).copied().collect();
             leak(known);
             files
         });
@@ -107,64 +107,66 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
 
 impl Registry {
     /// Whether a thread is opening or closing the file at this path, or one that was there before.
-    pub(super) fn is_busy(&self, path: &Path) -> bool {
-        if self.busy.is_empty() {
+    pub(super) fn is_reserved(&self, path: &Path) -> bool {
+        if self.reserved.is_empty() {
             return false;
         }
         let (file, path) = (platform::file_id(path).ok(), place::canonical(path));
-        self.busy.iter().any(|(busy, at)| Some(*busy) == file || Some(at) == path.as_ref())
+        self.reserved.iter().any(|(reserved, at)| Some(*reserved) == file || Some(at) == path.as_ref())
     }
 
     /// Notes that this thread opens or closes a file. Returns `None` if another thread does.
     ///
     /// From here on, a thread that opens the file waits, until the returned value is dropped.
-    pub(super) fn begin(&mut self, file: FileId, path: &Path) -> Option<Busy> {
-        if self.busy.contains_key(&file) {
+    pub(super) fn reserve(&mut self, file: FileId, path: &Path) -> Option<Reservation> {
+        if self.reserved.contains_key(&file) {
             return None;
         }
-        self.busy.insert(file, path.to_owned());
-        Some(Busy(file))
+        self.reserved.insert(file, path.to_owned());
+        Some(Reservation(file))
     }
 
-    /// The same to close this opening, which cannot be found any more then.
-    pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Busy> {
+    /// Reserves the file to close this opening. From then on, no thread finds the opening.
+    pub(super) fn begin_closing(&mut self, opening: &Arc<Opening>) -> Option<Reservation> {
         let file = opening.shared.file;
-        let busy = self.begin(file, &opening.shared.path)?;
+        let reservation = self.reserve(file, &opening.shared.path)?;
         if self.openings.get(&file).is_some_and(|known| std::ptr::eq(known.as_ptr(), Arc::as_ptr(opening))) {
             self.openings.remove(&file);
         }
-        Some(busy)
+        Some(reservation)
     }
 }
 
 /// While this value exists, a thread is opening or closing a file.
-pub(super) struct Busy(FileId);
+pub(super) struct Reservation(FileId);
 
-impl Busy {
+impl Reservation {
     /// The file is open. From here on, other threads find this opening.
     pub(super) fn opened(self, opening: &Arc<Opening>) {
         if let Some(known) = &mut *crate::lock(&REGISTRY) {
             known.openings.retain(|_, opening| opening.strong_count() > 0);
             known.openings.insert(self.0, Arc::downgrade(opening));
-            known.busy.remove(&self.0);
+            known.reserved.remove(&self.0);
         }
         // In one step with the above: the destructor could otherwise remove what another thread has begun since.
         std::mem::forget(self);
     }
 }
 
-impl Drop for Busy {
+impl Drop for Reservation {
     fn drop(&mut self) {
         // A fork may keep the registry locked for a moment.
         if let Some(known) = &mut *crate::lock(&REGISTRY) {
-            known.busy.remove(&self.0);
+            known.reserved.remove(&self.0);
         }
     }
 }
 
 /// Waits until no other thread is opening or closing this file.
-pub(super) fn wait_until_closed(file: FileId) {
-    while lock().is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.busy.contains_key(&file))) {
+pub(super) fn wait_until_free(file: FileId) {
+    while lock()
+        .is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.reserved.contains_key(&file)))
+    {
         pause_shortly();
     }
 }
@@ -240,7 +242,7 @@ pub fn before_fork(left: impl Fn() -> Duration) {
 /// Whether no store is being opened or closed. The threads that do so cannot be stopped; an opening that waits for
 /// another program's lock gives up by itself, and begins again after the fork.
 fn is_quiet(registry: &MutexGuard<'_, Option<Registry>>) -> bool {
-    registry.as_ref().is_none_or(|known| known.busy.is_empty())
+    registry.as_ref().is_none_or(|known| known.reserved.is_empty())
 }
 
 /// To be called after the fork, in both processes, on the thread that forked.

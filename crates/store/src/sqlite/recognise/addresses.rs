@@ -13,6 +13,9 @@ const QUOTED: usize = 2 * LOCAL_PART + 2;
 /// Characters of a host (RFC 1035, 2.3.4).
 const HOST: usize = 255;
 
+/// How far after an address its italics may end.
+const LONGEST_ITALICS: usize = 256;
+
 /// Whether the text contains one of the addresses sought. An address that continues on either side is another
 /// one: neither `diana@x.example` nor `ana@x.example.org` contains `ana@x.example`.
 pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
@@ -21,8 +24,8 @@ pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
             (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());
         let after = after.trim_start_matches(' ');
         host(after).is_some_and(|host| {
-            let end = after.get(host.len()..).and_then(|rest| rest.chars().next());
-            is_at(before.trim_end_matches(' '), host, end, sought)
+            let after = after.get(host.len()..).unwrap_or_default();
+            is_at(before.trim_end_matches(' '), host, after, sought)
         })
     })
 }
@@ -35,8 +38,8 @@ fn host(after: &str) -> Option<&str> {
 }
 
 /// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
-/// where it could begin is tried. `end` is the character after the host.
-fn is_at(before: &str, host: &str, end: Option<char>, sought: &impl Sought) -> bool {
+/// where it could begin is tried. `after` is the text after the host.
+fn is_at(before: &str, host: &str, after: &str, sought: &impl Sought) -> bool {
     let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
     let is_name = |(_, c): &(usize, char)| !c.is_whitespace() && *c != '@';
     let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(is_name);
@@ -47,22 +50,28 @@ fn is_at(before: &str, host: &str, end: Option<char>, sought: &impl Sought) -> b
     };
     begins.any(|(begin, _)| {
         let (text, local) = before.split_at_checked(begin).unwrap_or(("", before));
-        !is_within_address(text, end) && is_one(local)
+        !is_within_address(text, after) && is_one(local)
     }) || is_quoted().is_some_and(is_one)
 }
 
-/// Whether an address that begins after this text, and after whose host `end` stands, is a part of a longer one.
-fn is_within_address(text: &str, end: Option<char>) -> bool {
-    let mut before = text.chars().rev();
-    let Some(last) = before.next() else { return false };
-    let follows_word = before.next().is_some_and(char::is_alphanumeric);
+/// Whether an address that stands between these texts is a part of a longer one.
+fn is_within_address(before: &str, after: &str) -> bool {
+    let Some(last) = before.chars().next_back() else { return false };
+    let before = before.strip_suffix(last).unwrap_or_default();
+    let follows_word = before.ends_with(char::is_alphanumeric);
     match last {
-        // Some people write italics as `_ana@x.example_`. `_ana@x.example` and `j_ana@x.example` are other addresses.
-        '_' => follows_word || end != Some('_'),
-        // A quote, but not in `o'neil@x.example`.
-        '\'' => follows_word,
+        // Italics, as in `_ana@x.example_`. `_ana@x.example` and `j_ana@x.example` are other addresses.
+        '_' => follows_word || !after.chars().take(LONGEST_ITALICS).any(|c| c == '_'),
+        // A quote, or `d'ana@x.example` in a French text. `o'neil@x.example` is another address.
+        '\'' => follows_word && !after.starts_with('\'') && !is_elision(before),
         _ => is_part(last) || is_dot(last),
     }
+}
+
+/// Whether the text ends with a single letter after a blank, as before the apostrophe of `l'adresse d'Ana`.
+fn is_elision(text: &str) -> bool {
+    let mut chars = text.chars().rev();
+    chars.next().is_some_and(char::is_alphabetic) && chars.next().is_some_and(char::is_whitespace)
 }
 
 /// Characters with which an address continues.

@@ -23,6 +23,8 @@ const MOST_DIALLED_BEFORE: usize = 4;
 /// Whether some country dials these digits before the country code of another: `00`, `011`, `810`, `0011`.
 fn is_dialled_before(digits: &str) -> bool {
     match digits.len() {
+        // `0919876543210` in India.
+        1 => digits == "0",
         2 => digits == "00",
         3 => digits.starts_with("00") || digits.starts_with("01") || digits == "810",
         MOST_DIALLED_BEFORE => digits.starts_with("00"),
@@ -118,11 +120,12 @@ fn is_number(
         (FEWEST_DIGITS..=MOST_DIGITS).contains(&digits.len()) && sought.has(FieldType::Phone, &["+", digits])
     };
     let is_abroad = || {
-        (2..=MOST_DIALLED_BEFORE)
+        (1..=MOST_DIALLED_BEFORE)
             .filter_map(|end| digits.split_at_checked(end))
             .any(|(before, number)| is_dialled_before(before) && has(number))
     };
-    if has(&digits) || !has_plus && is_abroad() {
+    // No country code begins with 0: `+0049 171 2345678` is a common mistake.
+    if has(&digits) || (!has_plus || digits.starts_with('0')) && is_abroad() {
         return true;
     }
     // `+49 (0)171 2345678`: the zero is dialled only within the country. In Italy it is part of the number.

@@ -34,7 +34,13 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
                 '"' | '<' | '>' | '`' | '{' | '}' | '|' | '^' | '\u{201c}' | '\u{201d}' | '\u{ab}' | '\u{bb}'
             )
     };
-    text.split(apart).filter(|word| word.contains('.')).map(without_italics).flat_map(|word| {
+    // Some people write `_see linkedin.com/in/ana_`. Without italics before it, a name that ends with `_` is another name.
+    let mut in_italics = false;
+    let words = text.split(apart).flat_map(move |word| {
+        in_italics |= word.trim_start_matches(PUNCTUATION).starts_with('_');
+        [Some(word), in_italics.then(|| without_italics(word)).flatten()]
+    });
+    words.flatten().filter(|word| word.contains('.')).flat_map(|word| {
         let begins = begins(word);
         (0..begins.len()).flat_map(move |number| {
             let begin = begins.get(number).copied().unwrap_or(word.len());
@@ -45,12 +51,14 @@ fn addresses(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The word without the marks of italics: some people write `_linkedin.com/in/ana_`. A name that ends with `_` is
-/// another name.
-fn without_italics(word: &str) -> &str {
-    let end = word.trim_end_matches(PUNCTUATION).len();
-    let inner = word.get(..end).and_then(|word| word.trim_start_matches(PUNCTUATION).strip_prefix('_'));
-    inner.and_then(|inner| inner.strip_suffix('_')).map_or(word, |inner| inner.trim_matches('_'))
+/// The word without the `_` of italics, or without as many at its end as at its beginning. `None` if it has none at its
+/// end.
+fn without_italics(word: &str) -> Option<&str> {
+    let word = word.trim_matches(PUNCTUATION);
+    let inner = word.trim_start_matches('_');
+    let marks = (word.len() - inner.len()).max(1);
+    let end = inner.len().checked_sub(marks)?;
+    inner.get(end..)?.bytes().all(|byte| byte == b'_').then(|| inner.get(..end)).flatten()
 }
 
 /// Where an address may begin, in order: at the start of the word, or after a character that does not continue an

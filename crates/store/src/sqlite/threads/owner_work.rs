@@ -69,6 +69,10 @@ impl<F: FnOnce() + Send> Work for AfterUnsettled<F> {
         false
     }
 
+    fn follows_unsettled(&self) -> bool {
+        true
+    }
+
     fn write(&mut self, _: &Connection, _: &mut WriterState) -> Result<(), Fault> {
         Ok(())
     }

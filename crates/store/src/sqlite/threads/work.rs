@@ -21,6 +21,12 @@ pub(crate) trait Work: Send {
         true
     }
 
+    /// Whether it is finished only after answers that could not be stored have been tried again. Only for work that is not
+    /// needed.
+    fn follows_unsettled(&self) -> bool {
+        false
+    }
+
     /// Writes, within a transaction.
     ///
     /// An error rolls back the whole transaction; the other work in it is then tried again, each by itself.

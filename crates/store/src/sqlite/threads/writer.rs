@@ -163,6 +163,10 @@ impl Role for Writer {
             None => (tasks, Vec::new()),
         };
         let shared = state.shared.clone();
+        let (later, idle): (Vec<_>, Vec<_>) = idle.into_iter().partition(|work| work.follows_unsettled());
+        for work in idle {
+            self.keep(work.finish(&shared, Ok(())));
+        }
         let postponed = busy::yielding(shared.lock_timeout, || {
             // Also without new work: other processes wait for the answers that could not be stored.
             let (committed, postponed) = if needed.is_empty() { (true, needed) } else { self.commit(needed) };
@@ -171,7 +175,7 @@ impl Role for Writer {
             }
             postponed
         });
-        for work in idle {
+        for work in later {
             self.keep(work.finish(&shared, Ok(())));
         }
         postponed
