@@ -15,7 +15,7 @@ fn all_of_150_answers_that_wait_for_a_lock_are_stored() {
     const MANY: usize = 150;
     let folder = Folder::new();
     let path = folder.file("a.db");
-    let store = SqliteStore::open_within(&path, "loopback", Duration::from_millis(1)).unwrap();
+    let store = SqliteStore::open_within(&path, "loopback", Duration::from_millis(10)).unwrap();
     let name = |number| format!("p{number}");
     let pending: Vec<_> =
         (0..MANY).map(|number| claim(&store, 0, number, &[(name(number), Kind::Hit)]).unwrap()).collect();
