@@ -182,8 +182,11 @@ def test_an_internal_error_that_ends_a_run_is_raised_whatever_the_caller_wants(
 
     engine.before_wait = break_it
     options = {"on_error": "record"} if name == "enrich" else {}
-    with pytest.raises(UnknownOutcomeError, match=message):
+    with pytest.raises(UnknownOutcomeError, match=message) as caught:
         list(getattr(enricher, name)(["ana"], progress=False, **options))
+    assert repr(caught.value.results) == (
+        "<Results: 1 row: 1 unknown>" if name == "enrich" else "<Results: 0 rows>"
+    )
 
 
 def test_left_early_the_rest_is_recovered_once(fakes: ModuleType, caplog: pytest.LogCaptureFixture) -> None:

@@ -66,10 +66,8 @@ class Call:
 
     where = ".results"
     """What of an exception holds what was paid for."""
-
     words = PYTHON
     """The words for the reasons of its rows."""
-
     whole = True
     """Whether all rows are known when the call begins. Then it forgets no lookup, and pays for none twice."""
 
@@ -391,6 +389,10 @@ class ListCall(Call):
     def rest(self) -> Results:
         # Where Ctrl-C came before the run had them all, the last rows never began.
         del self._filled[self.run.receipt()["rows"] :]
+        if self.is_broken():
+            for place, row in enumerate(cast("list[Any]", self._filled)):
+                if row is None:
+                    self._filled[place] = {"value": None, "enriched_contact": None, "status": "unknown"}
         return self._filled
 
     def _where_results_are(self) -> str:
