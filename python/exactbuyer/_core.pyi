@@ -165,6 +165,9 @@ class Table:
     def blocks(self) -> list[Batches]:
         """The blocks that are complete, in the order of the rows; each is returned once."""
 
+    def lose(self) -> None:
+        """An internal error ended the run: rows that were announced and have no outcome are unknown."""
+
     def finish(self, rows: int) -> None:
         """No more outcomes come. There are this many rows; those without an outcome were not sent."""
 

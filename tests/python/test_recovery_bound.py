@@ -14,7 +14,7 @@ from store_runs import emails
 
 from exactbuyer import BulkEnricher, StoreWarning
 from exactbuyer._calls import call_history
-from exactbuyer._calls.call import ListCall
+from exactbuyer._calls.call import Call, ListCall
 from exactbuyer._calls.options import CallOptions
 from exactbuyer._calls.stream_call import RowStreamCall
 from exactbuyer._frames.readers import PyarrowTableReader
@@ -245,3 +245,20 @@ def test_nothing_is_sent_after_an_error_while_a_block_is_joined(
     if error is KeyboardInterrupt:
         assert isinstance(caught.value, Interrupted)
         assert caught.value.table.equals(recovered.table)
+
+
+def test_rows_of_a_table_whose_run_an_internal_error_ended_are_unknown(
+    everybody: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    # The rows are announced to the table, and have no outcome.
+    monkeypatch.setattr(Call, "feed", end)
+    monkeypatch.setattr(Call, "is_broken", lambda _: True)
+    enricher = BulkEnricher("any", base_url=everybody.url)
+    with pytest.raises(Interrupted) as caught:
+        enricher.enrich_table(pa.table({"mail": PEOPLE[:2]}), by="mail", columns=[])
+    assert caught.value.table["eb_status"].to_pylist() == ["unknown", "unknown"]
+    reasons = caught.value.table["eb_reason"].to_pylist()
+    assert reasons == ["an internal error ended the run: it may have been charged"] * 2

@@ -101,6 +101,14 @@ impl Assembler {
         Some(batches)
     }
 
+    /// An internal error ended the run: the announced rows that have no outcome may have been charged. They become
+    /// unknown. To be called before [`Self::finish`].
+    pub fn lose(&mut self, why: &Arc<str>) {
+        for block in self.blocks.iter_mut().filter(|block| block.batches.is_none()) {
+            block.lose(why);
+        }
+    }
+
     /// Announces that no more outcomes come, and how many rows there should have been. Rows without
     /// an outcome count as not sent. A second call changes nothing.
     ///

@@ -91,6 +91,22 @@ impl Block {
         false
     }
 
+    /// Makes the rows that have no outcome unknown, for this reason.
+    pub(super) fn lose(&mut self, why: &Arc<str>) {
+        self.landed.resize_with(self.rows, || None);
+        for (row, slot) in (self.first_row..).zip(&mut self.landed) {
+            slot.get_or_insert_with(|| RowOutcome {
+                row,
+                status: Status::Unknown,
+                alternative: 0,
+                record: None,
+                reason: Some(Reason::Run(why.clone())),
+                source: Source::Asked,
+                fetched_at_ms: None,
+            });
+        }
+    }
+
     /// Builds the record batches from the outcomes that have arrived. Rows without an outcome were
     /// not sent.
     ///

@@ -52,7 +52,7 @@ class ClusterCall(WholeTableCall[ClusterInput]):
 
     def rest(self) -> Results:
         answers = self.source.answers
-        self.source.table.finish(len(self.source.spool))
+        self._finish(len(self.source.spool))
         answers.blocks.extend(taken(self.source.table))
         answers.save(last=True)
         return Results(table=self.source.done())

@@ -75,6 +75,12 @@ class TableCallBase(Call, Generic[SourceT]):
     def collect(self) -> None:
         self.run.gather(self.source.table)
 
+    def _finish(self, rows: int) -> None:
+        """No more outcomes come. There should have been so many rows."""
+        if self.is_broken():
+            self.source.table.lose()
+        self.source.table.finish(rows)
+
     def conclude(self, on_error: OnError) -> Results:
         """As any call; and with a warning where `by` or `columns` seems to name the wrong thing."""
         results, receipt = super().conclude(on_error), self.receipt()
@@ -140,7 +146,7 @@ class TableCall(WholeTableCall[TableInput]):
         self._blocks: list[Batches] = []
 
     def rest(self) -> Results:
-        self.source.table.finish(self.source.rows)
+        self._finish(self.source.rows)
         self._blocks.extend(taken(self.source.table))
         return Results(table=self.source.done(self._blocks, self._current_receipt()))
 
@@ -182,7 +188,7 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         return sum(len(block) for block, _ in self._ready)
 
     def rest(self) -> Results:
-        self.source.table.finish(0)
+        self._finish(0)
         self.collect()
         if not self._ready:
             return Results(first_row=self._handed_out)

@@ -261,6 +261,18 @@ proptest! {
     }
 }
 
+#[test]
+fn announced_rows_without_an_outcome_are_unknown_if_the_run_is_lost() {
+    let mut assembler = Assembler::new(layout(Vec::new()));
+    assembler.expect(3).expect("room");
+    assembler.add(outcome(1, Status::NotFound)).expect("columns");
+    assembler.lose(&"an internal error".into());
+    assembler.finish(4).expect("columns");
+    let blocks: Vec<_> = std::iter::from_fn(|| assembler.next_block()).flatten().collect();
+    let statuses = blocks.iter().flat_map(|block| block.column(0).as_string::<i32>().iter().flatten());
+    assert_eq!(statuses.collect::<Vec<_>>(), ["unknown", "not_found", "unknown", "not_sent"]);
+}
+
 /// No column that can be asked for fails in this way: its keys have room for 128 texts.
 #[test]
 fn outcomes_after_a_block_that_cannot_be_built_are_not_lost() {

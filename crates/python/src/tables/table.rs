@@ -82,6 +82,12 @@ impl Table {
         })
     }
 
+    /// An internal error ended the run: rows that were announced and have no outcome are unknown.
+    fn lose(&self, py: Python<'_>) {
+        let why: Arc<str> = "an internal error ended the run: it may have been charged".into();
+        py.detach(|| self.lock().lose(&why));
+    }
+
     /// After it, `blocks` returns the rest.
     fn finish(&self, py: Python<'_>, rows: u64) -> PyResult<()> {
         py.detach(|| self.lock().finish(rows)).or_raise(py)
