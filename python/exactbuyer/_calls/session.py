@@ -114,8 +114,8 @@ class Session:
             max_credits=options.max_credits,
             **options.for_core(),
         )
-        known = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
-        logger.info("%s: %s", name, known, extra=SHOWN_BY_CLI)
+        size = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
+        logger.info("%s: %s", name, size, extra=SHOWN_BY_CLI)
         return kind(run, name, self, options, watch)
 
     def check(self, options: CallOptions) -> None:

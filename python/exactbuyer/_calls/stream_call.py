@@ -23,8 +23,8 @@ _FIRST_CHUNKS = 4
 """How many requests are read ahead at first: as many as are in flight at first."""
 
 _GROWTH = 4
-"""Then a stream reads ahead so many times as many rows as the consumer has taken. So a consumer that leaves
-after a few rows has not paid for tens of thousands."""
+"""Later, the rows that are read ahead are this many times those that the consumer has taken. So a consumer
+that leaves after a few rows has not paid for tens of thousands."""
 
 
 class StreamCall(Call, Generic[ItemT]):

@@ -175,7 +175,7 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
     let most = asked.max(decoded.contacts.len());
     let said = decoded.records_enriched.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
     let delivered = decoded.contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
-    // Usually the two counts agree, and nothing need be compared.
+    // Usually the two counts agree, and no contacts are compared.
     let delivered = if said == Some(delivered) { delivered } else { different(&decoded.contacts) };
     let (credits, in_doubt, note) = match said {
         Some(count) if count <= most => {

@@ -22,7 +22,8 @@ fn the_time_left_counts_a_pause() {
     assert_eq!(logged.collect::<Vec<_>>(), [(LogKind::Paused, 10, minute)]);
 }
 
-/// A run of so many rows, known beforehand or all read, of which the first ten requests were answered after a second.
+/// The progress of a run of `rows_of_run` rows, after `fed` of them were fed and ten requests were answered within a
+/// second.
 fn after_ten_requests(rows_of_run: u64, fed: usize, requests_per_minute: u32) -> Progress {
     let now = Instant::now();
     let config = Config { requests_per_minute, ..of_ten() };

@@ -7,7 +7,7 @@
 //! | written | how it is found |
 //! |---|---|
 //! | `+1 201-555-0123` | the groups after `+`, joined |
-//! | `00 1 201 5550123` | without the digits that are dialled before the country code; not after a `+` |
+//! | `00 1 201 5550123`, `+001…` | without the digits that are dialled before the country code |
 //! | `+49 (0)171 2345678` | without the zero that is dialled only within the country |
 //! | `(201) 555-0123` | as a national number, and by the rules of the countries that the contact names |
 //! | `201-555-0123 x 7`, two numbers in a row | any sequence of neighbouring groups |
@@ -102,8 +102,8 @@ impl Run {
     }
 }
 
-/// Whether these groups are one of the numbers sought: with the country code and, unless a `+` stands before it, what
-/// is dialled before the code; or, if `national`, without the country code.
+/// Whether these groups are one of the numbers sought: with the country code, and perhaps with what is dialled before
+/// it; or, if `national`, without the country code.
 fn is_number(
     groups: &[&str],
     has_plus: bool,
