@@ -207,8 +207,15 @@ STORE_TEST_BUGS = (
         "a side file without the mark of its store is trusted",
         "replaced::deleting_the_side_file_does_not_make_running_processes_look_dead",
         OWNERS,
-        "        if !file.is_marked(&name) {\n            // During",
-        "        if false {\n            // During",
+        "        let is_marked = file.is_marked(&name);\n",
+        "        let is_marked = true;\n",
+    ),
+    Bug(
+        "a backup has the same generation as the later states of its store",
+        "replaced::a_backup_is_not_opened_with_the_log_of_its_own_later_state",
+        WRITER,
+        "            self.state.shared.owners.renew_generation(connection)?;\n",
+        "",
     ),
     Bug(
         "a process goes on sending after its side file was deleted or replaced",

@@ -179,12 +179,12 @@ fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
         assert_eq!(error.kind(), ErrorKind::Store);
         error.to_string()
     };
-    assert!(refused("PRAGMA user_version = 99").contains("newer version"));
+    assert!(refused("UPDATE meta SET value = 99 WHERE name = 'schema_version'").contains("newer version"));
     assert!(migrate(&path, &Interrupt::default()).unwrap_err().to_string().contains("newer version"));
-    assert!(refused("PRAGMA user_version = 1").contains("development version"));
+    assert!(refused("DELETE FROM meta WHERE name = 'schema_version'").contains("development version"));
     assert!(migrate(&path, &Interrupt::default()).unwrap_err().to_string().contains("development version"));
     assert!(
-        refused("PRAGMA user_version = 4; UPDATE meta SET value = 99 WHERE name = 'rules_version'")
+        refused("INSERT INTO meta VALUES ('schema_version', 5); UPDATE meta SET value = 99 WHERE name = 'rules_version'")
             .contains("newer")
     );
     assert!(refused("UPDATE meta SET value = 0 WHERE name = 'rules_version'").contains("store migrate"));

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use exactbuyer_core::config::{Config, OnUnknown};
 use exactbuyer_core::error::{Error, ErrorKind};
@@ -205,6 +206,54 @@ fn a_backup_is_not_opened_with_the_log_of_a_store_whose_process_died() {
         fs::rename(folder.file(&format!("before{end}")), folder.file(&format!("a.db{end}"))).unwrap();
     }
     assert_eq!(folder.store().unknown().unwrap().len(), 2);
+}
+
+/// The file keeps its number (its inode) if the backup is copied over it, and may get the same one if it was deleted before.
+#[test]
+fn a_backup_is_not_opened_with_the_log_of_its_own_later_state() {
+    for is_deleted_first in [false, true] {
+        let (folder, vendor) = (Folder::new(), Vendor::honest());
+        let (path, backup) = (folder.file("a.db"), folder.file("backup"));
+        once(&folder, settings(), &vendor, &["zoe"]);
+        fs::copy(&path, &backup).unwrap();
+        once(&folder, settings(), &vendor, &["kim"]);
+        let mut other = Other::start(&folder, "silent");
+        other.says("asked");
+        other.kill();
+        if is_deleted_first {
+            fs::remove_file(&path).unwrap();
+        }
+        fs::copy(&backup, &path).unwrap();
+        for _ in 0..2 {
+            assert!(opening_fails(&folder).to_string().contains("was put beside the log of another"));
+        }
+        for end in ["-wal", "-shm"] {
+            fs::rename(folder.file(&format!("a.db{end}")), folder.file(&format!("before{end}"))).unwrap();
+        }
+        assert_eq!(once(&folder, settings(), &vendor, &["zoe"]).receipt.from_store, 1);
+        // From now on, this is the store: its own log belongs to it.
+        let mut other = Other::start(&folder, "silent");
+        other.says("asked");
+        other.kill();
+        assert_eq!(folder.store().unknown().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn a_backup_differs_from_the_state_that_was_copied() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let (store, to) = (folder.store(), folder.file("backup"));
+    ask(&store, &vendor, &["ana"]);
+    store.backup(&to).unwrap();
+    let generation = |path: &Path| fs::read(path).unwrap().get(60..64).unwrap().to_vec();
+    assert_ne!(generation(&to), generation(&folder.file("a.db")));
+    drop(store);
+    // Another opening that writes gives the file another one; one that only reads does not.
+    let before = generation(&folder.file("a.db"));
+    assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);
+    assert_eq!(generation(&folder.file("a.db")), before);
+    once(&folder, settings(), &vendor, &["eve"]);
+    assert_ne!(generation(&folder.file("a.db")), before);
 }
 
 #[test]

@@ -9,18 +9,19 @@
 //! | `people.db` | the tables | there is no store |
 //! | `people.db-wal` | the log: commits that are not in the file yet | after a clean close there is none |
 //! | `people.db-shm` | the log's index, shared by all processes | SQLite makes it again |
-//! | `people.db-owners` | 32 bytes that mark it, and the locks of owners | see `owners` |
+//! | `people.db-owners` | 40 bytes that mark it, and the locks of owners | see `owners` |
 //! | `people.db.backup-…` | a backup that a migration has made | |
 //! | `….unfinished` | a backup that is being written | |
 //!
 //! An opening passes through these files in this order: `place` (which folder, which disk),
-//! `owners::refuse_replaced`, `NameLock`, `connection`, `schema`, `Owners`, `OpenFiles`.
+//! `owners::refuse_replaced` (with `generation`), `NameLock`, `connection`, `schema`, `Owners`, `OpenFiles`.
 
 pub(super) mod busy;
 mod connection;
 mod disk_kinds;
 pub(super) mod disks;
 mod fault;
+pub(super) mod generation;
 pub(super) mod open_files;
 pub(super) mod owners;
 mod paths;

@@ -6,6 +6,8 @@
 //! If the side file is deleted, other processes can no longer see the locks of the processes that are still running.
 //! So the file records which store it belongs to and which file it is. A process that finds an unmarked file must not
 //! treat any owner as dead because of it: see [`Owners::open`] and [`Owners::check`].
+//!
+//! It also notes the store's generation, by which [`refuse_replaced`] tells the store from its earlier copies.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -20,6 +22,7 @@ use super::super::platform::{self, FileId, Listed};
 use super::busy;
 use super::connection::open_file;
 use super::fault::Fault;
+use super::generation::{self, Generation};
 use super::open_files;
 use super::paths::{self, beside};
 use super::query;
@@ -51,10 +54,17 @@ impl Owners {
     /// owners hold their locks. Then only a process with exclusive use of the store can know which of them are alive.
     pub(crate) fn open(store: &Path, name: [u8; 16], connection: &Connection) -> Result<Option<Self>, Fault> {
         let file = SideFile::open(store).map_err(unusable)?;
-        if !file.is_marked(&name) {
+        let is_marked = file.is_marked(&name);
+        if !is_marked || !file.notes(generations(store, connection)?) {
             // During this transaction no other process marks the file or becomes an owner.
             let marking = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-            let marked = file.mark_if_new(&name, connection)?;
+            let marked = if is_marked {
+                // A copy was put here while there was no log: from now on, it is the store.
+                file.note(generations(store, connection)?).map_err(unusable)?;
+                true
+            } else {
+                file.mark_if_new((store, &name), connection)?
+            };
             marking.rollback()?;
             if !marked {
                 return Ok(None);
@@ -82,7 +92,7 @@ impl Owners {
         if file.is_locked().map_err(unusable)? {
             return Err(lost(store));
         }
-        file.mark(&name).map_err(unusable)?;
+        file.mark(&name, generations(store, &connection)?).map_err(unusable)?;
         Ok(Self::of(store, name, file))
     }
 
@@ -105,7 +115,7 @@ impl Owners {
         }
         // This process has no lock yet, so it can use the file that is there now, if the other processes can.
         let found = SideFile::open(&self.store).map_err(unusable)?;
-        if !found.mark_if_new(&self.name, connection)? {
+        if !found.mark_if_new((&self.store, &self.name), connection)? {
             return Err(lost(&self.store));
         }
         *file = found;
@@ -115,6 +125,11 @@ impl Owners {
     /// Whether the side file is still where other processes look for it.
     pub(crate) fn is_in_place(&self) -> bool {
         lock(&self.file).is_in_place(&self.store)
+    }
+
+    /// Gives the store a new generation. To be called before an opening writes anything, outside a transaction.
+    pub(crate) fn renew_generation(&self, connection: &Connection) -> Result<(), Fault> {
+        generation::renew(connection, &self.store, |generations| lock(&self.file).note(generations))
     }
 
     /// Takes the lock of a new owner.
@@ -166,6 +181,24 @@ impl SideFile {
         platform::read_at(self.file.get()?, &mut mark, 0).map(|()| mark)
     }
 
+    /// The generations that the store may have.
+    fn noted(&self) -> io::Result<[Generation; 2]> {
+        let mut noted = [[0; size_of::<Generation>()]; 2];
+        platform::read_at(self.file.get()?, noted.as_flattened_mut(), MARK as u64)?;
+        Ok(noted.map(Generation::from_le_bytes))
+    }
+
+    fn notes(&self, generations: [Generation; 2]) -> bool {
+        self.noted().is_ok_and(|noted| generations.iter().all(|generation| noted.contains(generation)))
+    }
+
+    /// To be called in a transaction that keeps others from writing.
+    fn note(&self, generations: [Generation; 2]) -> io::Result<()> {
+        let file = self.file.get()?;
+        platform::write_at(file, generations.map(Generation::to_le_bytes).as_flattened(), MARK as u64)?;
+        platform::sync_data(file)
+    }
+
     /// Returns true if that cannot be found out: then no owner is treated as dead.
     fn is_in_place(&self, store: &Path) -> bool {
         self.look(store).unwrap_or(true)
@@ -180,8 +213,9 @@ impl SideFile {
         self.read_mark().is_ok_and(|mark| mark == self.mark_of(name))
     }
 
-    fn mark(&self, name: &[u8; 16]) -> io::Result<()> {
-        platform::write_at(self.file.get()?, &self.mark_of(name), 0)
+    fn mark(&self, name: &[u8; 16], generations: [Generation; 2]) -> io::Result<()> {
+        platform::write_at(self.file.get()?, &self.mark_of(name), 0)?;
+        self.note(generations)
     }
 
     fn mark_of(&self, name: &[u8; 16]) -> [u8; MARK] {
@@ -194,7 +228,7 @@ impl SideFile {
 
     /// Marks the file if nobody can have a lock on another one: the store has no owner on record, and no process has a
     /// lock on this file. To be called in a transaction that keeps others from writing.
-    fn mark_if_new(&self, name: &[u8; 16], connection: &Connection) -> Result<bool, Fault> {
+    fn mark_if_new(&self, (store, name): (&Path, &[u8; 16]), connection: &Connection) -> Result<bool, Fault> {
         if self.is_marked(name) {
             return Ok(true);
         }
@@ -206,7 +240,7 @@ impl SideFile {
         if owned || self.is_locked().map_err(unusable)? {
             return Ok(false);
         }
-        self.mark(name).map_err(unusable)?;
+        self.mark(name, generations(store, connection)?).map_err(unusable)?;
         Ok(true)
     }
 
@@ -216,12 +250,20 @@ impl SideFile {
     }
 }
 
-/// Bytes of the mark: the store's name, the inode number of the side file, and that of the store.
+/// Bytes of the mark: the store's name, the inode number of the side file, and that of the store. The generations that
+/// the store may have follow.
 const MARK: usize = 32;
+
+/// The generation in the file, and the one that its log has.
+fn generations(store: &Path, connection: &Connection) -> Result<[Generation; 2], Fault> {
+    let current = generation::current(connection)?;
+    let at_rest = if platform::locks_last() { generation::at_rest(store).ok() } else { None };
+    Ok([at_rest.unwrap_or(current), current])
+}
 
 /// Refuses a store that was put in the place of another one. To be called before a connection is opened: it would use
 /// the other store's log as its own, to which running processes still write, or which has the last answers of dead
-/// processes.
+/// processes. The other store may be a later state of the same one.
 ///
 /// # Errors
 /// If the earlier store is in use by another process, or its log is still there.
@@ -231,7 +273,8 @@ pub(crate) fn refuse_replaced(store: &Path) -> Result<(), Fault> {
     }
     let file = SideFile::open(store).map_err(unusable)?;
     let mark = file.read_mark().ok();
-    if mark.is_some_and(|mark| mark.ends_with(&file.store.1.to_le_bytes())) {
+    let is_same_file = mark.is_some_and(|mark| mark.ends_with(&file.store.1.to_le_bytes()));
+    if is_same_file && has_noted_generation(store, &file).unwrap_or(false) {
         return Ok(());
     }
     if file.is_locked().map_err(unusable)? {
@@ -251,6 +294,17 @@ pub(crate) fn refuse_replaced(store: &Path) -> Result<(), Fault> {
         )));
     }
     Ok(())
+}
+
+/// Whether the store has one of the generations that are noted for it. Another process may be giving it a new one: then
+/// we look again.
+fn has_noted_generation(store: &Path, file: &SideFile) -> io::Result<bool> {
+    loop {
+        let (noted, at_rest) = (file.noted()?, generation::at_rest(store)?);
+        if file.noted()? == noted {
+            return Ok(noted.contains(&at_rest));
+        }
+    }
 }
 
 /// The fault for a side file that was deleted or replaced: nobody can know which owners are alive.

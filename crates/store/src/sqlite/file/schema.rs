@@ -1,8 +1,8 @@
 //! The tables, and what a file records about itself: its service, its secret, its name, and its versions.
 //!
 //! The first process that opens an empty file creates the store. `application_id` says that a file is a store,
-//! `user_version` is the version of its tables, and `meta` has the rest. Opening never changes an existing file's
-//! tables.
+//! `user_version` is its generation (see `generation`), and `meta` has the rest. Opening never changes an existing
+//! file's tables.
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::query;
 
 /// Raised with every change of the tables.
-pub(crate) const SCHEMA_VERSION: i64 = 4;
+pub(crate) const SCHEMA_VERSION: i64 = 5;
 
 /// `EBst`. It identifies a store, for us and for the command `file`.
 const APPLICATION_ID: i64 = 0x4542_7374;
@@ -223,9 +223,12 @@ fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
+/// Which program's file it is, and the version of its tables: 0 in the first development versions.
 fn versions(connection: &Connection) -> Result<(i64, i64), Fault> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
-    Ok((pragma("application_id")?, pragma("user_version")?))
+    let application = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    // Only a store is known to have this table.
+    let version = if application == APPLICATION_ID { noted(connection, "schema_version")? } else { None };
+    Ok((application, version.unwrap_or_default()))
 }
 
 /// Checks that this version can use a file with these numbers.
@@ -278,10 +281,10 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
     set("service", &service)?;
     set("secret", &random(32)?)?;
     set("name", &random(16)?)?;
+    set("schema_version", &SCHEMA_VERSION)?;
     set("rules_version", &RULES_VERSION)?;
     set("created_ms", &now_ms)?;
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-    connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     Ok(creating.commit()?)
 }
 

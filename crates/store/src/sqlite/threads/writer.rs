@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!  check the log's index          a truncated one would end the process
+//!  renew the generation           once, before the first transaction of an opening
 //!  BEGIN IMMEDIATE                waits for other processes; nobody else writes from here on
 //!    check all files              what is written to a deleted file would be lost
 //!    sync, release orphans        the memory is as the file
@@ -33,13 +34,15 @@ pub(crate) struct Writer {
     /// `None` while the thread is parked, and after a transaction that could not be ended.
     open: Option<(Connection, OpenFiles)>,
     state: WriterState,
+    /// Whether this opening has given the file a new generation.
+    renewed: bool,
     /// Answers that could not be stored, to be tried again. None is given up because of their number: each was paid for.
     unsettled: Vec<Box<dyn Work>>,
 }
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>, open: (Connection, OpenFiles)) -> Self {
-        Self { open: Some(open), state: WriterState::new(shared), unsettled: Vec::new() }
+        Self { open: Some(open), state: WriterState::new(shared), renewed: false, unsettled: Vec::new() }
     }
 
     /// Commits all of them together or, if one makes the transaction fail, each by itself. (Savepoints would copy every
@@ -128,6 +131,10 @@ impl Writer {
         };
         platform::forget_failed_call();
         files.check_index()?;
+        if !self.renewed {
+            self.state.shared.owners.renew_generation(connection)?;
+            self.renewed = true;
+        }
         connection.execute_batch("BEGIN IMMEDIATE")?;
         // What is written to a deleted file is lost.
         let written = files.check().and_then(|()| write(connection, &mut self.state, group));

@@ -14,7 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use exactbuyer_core::error::{Error, ErrorKind};
 
 use super::super::clock::pause_shortly;
-use super::super::file::{Fault, UNFINISHED, beside, open_file, place};
+use super::super::file::{Fault, UNFINISHED, beside, generation, open_file, place};
 use super::super::platform::{self, FileId, Listed};
 use super::super::process::{Interrupt, SqliteStore};
 
@@ -48,6 +48,7 @@ pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) ->
     }
     let unfinished = Unfinished::begin(to)?;
     copy_pages(connection, &unfinished.path, interrupt)?;
+    generation::mark_copy(connection, unfinished.file.get().map_err(|error| unwritable(to, &error))?)?;
     publish(&unfinished.path, to)
 }
 
@@ -59,7 +60,8 @@ const WRITING: i64 = 1 << 41;
 struct Unfinished {
     path: PathBuf,
     id: FileId,
-    _locked: Listed<File>,
+    /// Locked.
+    file: Listed<File>,
 }
 
 impl Unfinished {
@@ -91,7 +93,7 @@ impl Unfinished {
         }
         // A killed backup may have left a journal. SQLite would write the journal's pages into the file.
         delete(&beside(&path, "-journal")).and_then(|()| file.set_len(0)).map_err(failed)?;
-        Ok(Self { path, id, _locked: locked })
+        Ok(Self { path, id, file: locked })
     }
 }
 
