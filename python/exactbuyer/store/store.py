@@ -227,7 +227,7 @@ class Store(StoreFile):
             identifier: The person, as a row for `enrich`.
             older_than: Instead of a person: a time with a time zone, or an age. Everything that was answered
                 before that time is deleted, and the unanswered requests that dead processes sent before it.
-                Requests in flight stay.
+                Requests in flight stay. Its lookups may be sent again, except those in doubt or dropped.
             field_type: The field type of the identifier. `None`: it is inferred.
 
         Returns:

@@ -73,11 +73,14 @@ fn what_is_old_is_purged_and_the_journal_stays() {
     let at_ms = store.receipts(0).unwrap()[0].settled_ms.unwrap();
     assert_eq!(store.purge_before(at_ms).unwrap().answers, 0);
     let purged = store.purge_before(at_ms + 1).unwrap();
-    assert_eq!((purged.answers, purged.contacts, purged.identifiers, purged.cleaned), (2, 1, 2, true));
+    assert_eq!((purged.answers, purged.contacts, purged.identifiers, purged.cleaned), (2, 1, 0, true));
     assert!(!holds(folder.path(), "x.example"));
     assert_eq!(store.receipts(0).unwrap()[0].hits, 1);
     assert_eq!(store.info().unwrap().credits, 1);
     assert_eq!(store.export().count(), 0);
+    // It concerns answers, not people: they may be looked up again.
+    let done = once(&folder, settings(), &vendor, &["ana", "nobody"]);
+    assert_eq!((done.statuses(), done.receipt.credits), (vec![Status::Found, Status::NotFound], 1));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use exactbuyer_core::identifier::{FieldType, Identifier};
 use exactbuyer_core::results::Status;
-use exactbuyer_core::service::transport::Reply;
+use exactbuyer_core::service::transport::{Failure, Lost, Reply};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{SqliteStore, Target};
 
@@ -94,18 +94,42 @@ fn a_merge_erases_a_contact_of_one_copy_that_mentions_a_person_purged_from_the_o
 }
 
 #[test]
-fn an_answer_that_is_newer_than_a_purge_by_age_survives_a_merge() {
-    let (a, vendor) = (Folder::new(), Vendor::honest());
+fn a_purge_by_age_erases_nothing_in_a_merge() {
+    let (a, unrelated, vendor) = (Folder::new(), Folder::new(), Vendor::honest());
     once(&a, settings(), &vendor, &["ana", "bob"]);
     let b = copy(&a);
-    a.store().purge_before(i64::MAX).unwrap();
+    let now = || jiff::Timestamp::now().as_millisecond();
+    let limit = now() + 1;
     a_moment_passes();
-    let store = b.store();
+    // Bought after the limit and before the purge.
     let refresh = RunOptions { refresh: true, ..RunOptions::default() };
-    run(&engine(settings(), &vendor, &store), rows(&["bob"]), refresh);
-    store.merge(&a.file("a.db")).unwrap();
-    let found = |name| store.find(&Target::Identifier(email(name))).unwrap().len();
-    assert_eq!((found("ana"), found("bob")), (0, 1));
+    run(&engine(settings(), &vendor, &b.store()), rows(&["bob"]), refresh);
+    once(&unrelated, settings(), &vendor, &["ana"]);
+    assert_eq!(a.store().purge_before(limit).unwrap().answers, 2);
+    let found = |store: &SqliteStore| {
+        ["ana", "bob"].map(|name| store.find(&Target::Identifier(email(name))).unwrap().len())
+    };
+    b.store().merge(&a.file("a.db")).unwrap();
+    assert_eq!(found(&b.store()), [1, 2]);
+    // What was purged does not come back from a copy.
+    a.store().merge(&b.file("a.db")).unwrap();
+    assert_eq!(found(&a.store()), [0, 1]);
+    a.store().merge(&unrelated.file("a.db")).unwrap();
+    assert_eq!(found(&a.store()), [1, 1]);
+}
+
+#[test]
+fn a_doubt_that_was_purged_by_age_is_not_sent_and_a_later_answer_is_merged() {
+    let (a, b) = (Folder::new(), Folder::new());
+    once(&a, settings(), &Vendor::new(|_, _| Err(Failure::Lost(Lost::Disconnected))), &["ana"]);
+    let now = jiff::Timestamp::now().as_millisecond();
+    let purged = a.store().purge_before(now + 1).unwrap();
+    assert_eq!((purged.answers, purged.identifiers), (1, 1));
+    assert_eq!(once(&a, settings(), &Vendor::honest(), &["ana"]).statuses(), [Status::NotSent]);
+    a_moment_passes();
+    once(&b, settings(), &Vendor::honest(), &["ana"]);
+    a.store().merge(&b.file("a.db")).unwrap();
+    assert_eq!(once(&a, settings(), &Vendor::honest(), &["ana"]).receipt.from_store, 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `find` | a person, in all blocks and kept replies; or a text, in all blocks | nothing |
 //! | `purge` of a person | the person, in blocks, kept replies and intents | bars the person, erases what was found, empties the log |
-//! | `purge` by age | requests that were answered before a moment | erases their answers and bars their lookups |
+//! | `purge` by age | requests that were answered before a moment | erases their answers, and bars lookups in doubt |
 //! | `allow` | one key | unbars it; a dropped doubt may be sent again |
 //! | a merge (`copies`) | keys that are barred in the copy | as a purge, with hashes instead of identifiers |
 

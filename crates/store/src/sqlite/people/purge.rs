@@ -21,6 +21,7 @@ use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::outcome::RequestOutcome;
 
+use super::super::clock::now_ms;
 use super::super::file::{Fault, backups_of, query};
 use super::super::key::{Key, Secret};
 use super::super::process::{Interrupt, SqliteStore};
@@ -89,7 +90,7 @@ impl SqliteStore {
         self.write(move |connection, writer| {
             writer.purged_changed();
             // `named` also keeps the person out of contacts of others that arrive later.
-            barred::bar_now(connection, key, 0, named(field_type))
+            barred::bar_at(connection, key, now_ms(), 0, named(field_type))
         })?;
         let mut purged = Purged::default();
         let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::person(identifier));
@@ -100,9 +101,11 @@ impl SqliteStore {
         self.clean(purged)
     }
 
-    /// Removes every answer from before this moment, in milliseconds since 1970, and bars its lookup as
-    /// [`SqliteStore::purge`] does. A request that was answered late counts by when it was settled; requests in flight are
-    /// spared.
+    /// Removes every answer from before this moment, in milliseconds since 1970. A request that was answered late counts by
+    /// when it was settled; requests in flight are spared.
+    ///
+    /// The lookups may be sent again, except those in doubt, and those that a user has decided not to send: they stay
+    /// `not_sent` until [`SqliteStore::allow`].
     ///
     /// # Errors
     /// If the store cannot be read or written. Purge again then.
@@ -301,7 +304,8 @@ fn drop_replies(
 
 /// Purges the answers of the next requests. Returns the number of the last one, unless there are no more.
 ///
-/// Each lookup is barred with `named` 0: contacts of others may still mention it.
+/// Lookups that must not be sent again are barred as of `at_ms`, with `named` 0: contacts of others may mention them, and
+/// a later answer in another store is merged.
 fn purge_some(
     connection: &Connection,
     secret: &Secret,
@@ -314,29 +318,26 @@ fn purge_some(
          ORDER BY id LIMIT ?3",
         params![after, at_ms, AT_ONCE, RequestOutcome::Left.as_str()],
     )?;
-    let (mut purged, mut keys) = (Purged::default(), HashMap::<Key, i64>::new());
+    let mut purged = Purged::default();
     for request in &requests {
         interrupt.check()?;
         for (_, packed) in block_table::of(connection, *request)? {
             for lookup in DecodedBlock::decode(&packed)?.lookups() {
                 let Some(key) = lookup.key(secret) else { continue };
-                let hit = lookup.state == state::HIT;
-                index::delete(connection, key, *request)?;
                 purged.answers += 1;
-                purged.contacts += u64::from(hit);
-                *keys.entry(key).or_default() += i64::from(hit);
+                purged.contacts += u64::from(lookup.state == state::HIT);
+                if let Some(state::UNKNOWN | state::LEFT | state::DROPPED) =
+                    index::take(connection, key, *request)?
+                {
+                    purged.identifiers += u64::from(!barred::is_barred(connection, key)?);
+                    barred::bar_at(connection, key, at_ms.min(now_ms()), 0, 0)?;
+                }
             }
         }
         block_table::clear(connection, *request)?;
         purged.replies += requests::delete_unread(connection, *request)?;
     }
     purged.credits = purged.contacts;
-    for (key, credits) in keys {
-        let known: Option<i64> =
-            query::find(connection, "SELECT purged_ms FROM barred WHERE key = ?1", [key])?;
-        purged.identifiers += u64::from(known.is_none());
-        barred::bar_now(connection, key, credits, 0)?;
-    }
     Ok((purged, requests.last().copied()))
 }
 

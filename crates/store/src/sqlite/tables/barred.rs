@@ -33,19 +33,30 @@ pub(crate) fn bar(connection: &Connection, key: Key, credits: i64) -> Result<(),
         "UPDATE barred SET credits = credits + ?2 WHERE key = ?1",
         params![key, credits],
     )?;
-    if known == 0 { bar_now(connection, key, credits, 0) } else { Ok(()) }
+    if known == 0 { bar_at(connection, key, now_ms(), credits, 0) } else { Ok(()) }
 }
 
-/// Bars an identifier by a user's decision of this moment. `named` is the number of its kind, or 0 if contacts of others
+/// Whether this identifier is barred.
+pub(crate) fn is_barred(connection: &Connection, key: Key) -> Result<bool, Fault> {
+    query::one(connection, "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)", [key])
+}
+
+/// Bars an identifier by a user's decision, as of this moment. `named` is the number of its kind, or 0 if contacts of others
 /// may mention it. The later of a purge and an `allow` counts, so each gets a later time than the one that it follows,
 /// whatever the clock says.
-pub(crate) fn bar_now(connection: &Connection, key: Key, credits: i64, named: i64) -> Result<(), Fault> {
+pub(crate) fn bar_at(
+    connection: &Connection,
+    key: Key,
+    at_ms: i64,
+    credits: i64,
+    named: i64,
+) -> Result<(), Fault> {
     query::change(
         connection,
         "INSERT INTO barred SELECT ?1, max(?2, 1 + coalesce((SELECT at_ms FROM allowed WHERE key = ?1), 0)), ?3, ?4
          WHERE 1 ON CONFLICT DO UPDATE SET purged_ms = max(purged_ms, excluded.purged_ms),
          credits = credits + excluded.credits, named = max(named, excluded.named)",
-        params![key, now_ms(), credits, named],
+        params![key, at_ms, credits, named],
     )?;
     query::change(connection, "DELETE FROM allowed WHERE key = ?1", [key])?;
     Ok(())

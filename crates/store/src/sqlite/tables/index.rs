@@ -33,8 +33,16 @@ pub(crate) fn put(connection: &Connection, mut rows: Vec<AnswerRow>) -> Result<(
 
 /// Deletes the answer to one lookup of a request.
 pub(crate) fn delete(connection: &Connection, key: Key, request: i64) -> Result<(), Fault> {
-    query::change(connection, "DELETE FROM answer WHERE key = ?1 AND request = ?2", params![key, request])?;
-    Ok(())
+    take(connection, key, request).map(drop)
+}
+
+/// Deletes the answer of a request to a lookup, and returns its state.
+pub(crate) fn take(connection: &Connection, key: Key, request: i64) -> Result<Option<u8>, Fault> {
+    query::find(
+        connection,
+        "DELETE FROM answer WHERE key = ?1 AND request = ?2 RETURNING state",
+        params![key, request],
+    )
 }
 
 /// The keys of the lookups of a settled request.
