@@ -3,7 +3,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
-use arrow_array::{AnyDictionaryArray, Array};
+use arrow_array::{AnyDictionaryArray, Array, BinaryArray, LargeBinaryArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
@@ -63,11 +63,9 @@ impl ColumnReader<'_> {
         let cast_to = |to: DataType| cast(array, &to).map_err(|_| unreadable(name, array));
         let cells = match array.data_type() {
             D::Null => vec![Cell::One(Reading::Missing); array.len()],
-            D::Utf8 => self.texts(array.as_string::<i32>().iter()),
-            D::LargeUtf8 => self.texts(array.as_string::<i64>().iter()),
-            D::Utf8View => self.texts(array.as_string_view().iter()),
+            D::Utf8 | D::LargeUtf8 | D::Utf8View => self.texts(array),
             // An integer is read as the text of its digits.
-            whole if whole.is_integer() => self.texts(cast_to(D::Utf8View)?.as_string_view().iter()),
+            whole if whole.is_integer() => self.texts(&cast_to(D::Utf8View)?),
             D::Float16 => self.floats(&cast_to(D::Float64)?, EXACT_F16),
             D::Float32 => self.floats(&cast_to(D::Float64)?, EXACT_F32),
             D::Float64 => self.floats(array, EXACT_F64),
@@ -99,8 +97,13 @@ impl ColumnReader<'_> {
     }
 
     /// Each text may be split at the column's marks.
-    fn texts<'b>(&self, texts: impl Iterator<Item = Option<&'b str>>) -> Vec<Cell> {
-        self.each(texts, |text, region| self.text(text, region))
+    fn texts(&self, array: &dyn Array) -> Vec<Cell> {
+        let mut cells = Vec::with_capacity(array.len());
+        each_text(array, |text| {
+            let region = self.regions.of(cells.len());
+            cells.push(text.map_or(Cell::One(Reading::Missing), |text| self.text(text, region)));
+        });
+        cells
     }
 
     /// Floats of 64 bits, as wide as they were or widened. `exact_below` is the limit of their own width.
@@ -156,6 +159,25 @@ impl ColumnReader<'_> {
     }
 }
 
+/// Calls `read` with each text of a column of texts, in order.
+///
+/// Arrow's libraries pass texts on without a check: in a Parquet file, for example, they may have any bytes. Bytes that
+/// are not UTF-8 are replaced by U+FFFD, as in a CSV file. A text with this character cannot be looked up.
+pub(super) fn each_text(array: &dyn Array, mut read: impl FnMut(Option<&str>)) {
+    let mut read = |bytes: Option<&[u8]>| match bytes.map(|bytes| (bytes, str::from_utf8(bytes))) {
+        None => read(None),
+        Some((_, Ok(text))) => read(Some(text)),
+        Some((bytes, Err(_))) => read(Some(&String::from_utf8_lossy(bytes))),
+    };
+    if let Some(texts) = array.as_string_opt::<i32>() {
+        BinaryArray::from(texts.clone()).iter().for_each(read);
+    } else if let Some(texts) = array.as_string_opt::<i64>() {
+        LargeBinaryArray::from(texts.clone()).iter().for_each(read);
+    } else if let Some(texts) = array.as_string_view_opt() {
+        texts.clone().to_binary_view().iter().for_each(&mut read);
+    }
+}
+
 /// For each row of a dictionary what was read from its value. A null is `missing`.
 pub(super) fn spread<T: Clone>(dictionary: &dyn AnyDictionaryArray, read: &[T], missing: &T) -> Vec<T> {
     if read.is_empty() {
@@ -186,7 +208,9 @@ mod tests {
 
     use arrow_array::builder::{ListBuilder, StringBuilder};
     use arrow_array::types::Int32Type;
-    use arrow_array::{ArrayRef, DictionaryArray, Int64Array, StringArray};
+    use arrow_array::{
+        ArrayRef, BinaryViewArray, DictionaryArray, Int64Array, LargeStringArray, StringArray,
+    };
     use proptest::prelude::*;
 
     use super::*;
@@ -259,6 +283,46 @@ mod tests {
         let column = ColumnReader { reader: &reader, field_type: None, marks: &Marks::default(), regions };
         let cells = column.read(&texts.slice(2, 1), "phone").unwrap();
         assert_eq!(canonical(join(vec![cells]).first().unwrap()), Some("+12015550125"));
+    }
+
+    /// Such an array cannot be made with safe code, but Arrow's libraries hand it on.
+    #[test]
+    #[allow(unsafe_code)]
+    fn a_text_that_is_not_utf8_is_refused_however_it_is_stored() {
+        let values: [&[u8]; 3] = [b"\xe9ana@x.example", b"bob@x.example", b"eve@x.example\xf0"];
+        let bytes = BinaryArray::from_iter_values(values);
+        let large = LargeBinaryArray::from_iter_values(values);
+        let view = BinaryViewArray::from_iter_values(values);
+        // SAFETY: none. The arrays are not valid, as in such a file.
+        let arrays: [ArrayRef; 3] = unsafe {
+            [
+                Arc::new(StringArray::new_unchecked(
+                    bytes.offsets().clone(),
+                    bytes.values().clone(),
+                    bytes.nulls().cloned(),
+                )),
+                Arc::new(LargeStringArray::new_unchecked(
+                    large.offsets().clone(),
+                    large.values().clone(),
+                    large.nulls().cloned(),
+                )),
+                Arc::new(view.to_string_view_unchecked()),
+            ]
+        };
+        let reader = reader("US");
+        let regions = Regions::Same(RowRegion::Default);
+        let column = ColumnReader { reader: &reader, field_type: None, marks: &Marks::default(), regions };
+        for texts in arrays {
+            let keys = arrow_array::Int32Array::from(vec![0, 1, 2]);
+            let encoded: ArrayRef = Arc::new(DictionaryArray::new(keys, texts.clone()));
+            for texts in [texts, encoded] {
+                let rows = join(vec![column.read(&texts, "mail").unwrap()]);
+                assert!(matches!(rows[..], [Row::Invalid(..), Row::One(_), Row::Invalid(..)]), "{rows:?}");
+                let mut named = Vec::new();
+                RegionReader::new(&reader).read(&texts, "country", &mut named).unwrap();
+                assert_eq!(named, [RowRegion::Unknown; 3]);
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use exactbuyer_core::identifier::reading::{Reader, RowRegion};
 use exactbuyer_core::message;
 use exactbuyer_core::message::Setting;
 
-use crate::input::cells::spread;
+use crate::input::cells::{each_text, spread};
 
 /// The most different names in the column. There are fewer countries, so a column with more has
 /// other values.
@@ -82,9 +82,9 @@ impl<'a> RegionReader<'a> {
         let wrong = || wrong_type(column, array);
         match array.data_type() {
             D::Null => into.resize(into.len() + array.len(), RowRegion::Default),
-            D::Utf8 => self.names(array.as_string::<i32>().iter(), into),
-            D::LargeUtf8 => self.names(array.as_string::<i64>().iter(), into),
-            D::Utf8View => self.names(array.as_string_view().iter(), into),
+            D::Utf8 | D::LargeUtf8 | D::Utf8View => {
+                each_text(array, |name| into.push(name.map_or(RowRegion::Default, |name| self.text(name))));
+            }
             // pandas gives this type to a column that has no values.
             D::Float64 => {
                 let numbers = array.as_primitive::<Float64Type>().iter();
@@ -134,11 +134,6 @@ impl<'a> RegionReader<'a> {
             });
         }
         Ok(())
-    }
-
-    /// Appends the region of each name to `into`. A null names no region.
-    fn names<'t>(&mut self, names: impl Iterator<Item = Option<&'t str>>, into: &mut Vec<RowRegion>) {
-        into.extend(names.map(|name| name.map_or(RowRegion::Default, |name| self.text(name))));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::identifier::{FieldType, Identifier};
 
@@ -42,7 +42,7 @@ pub struct Summary {
     /// The most lookups that a single row may need, one after the other.
     #[serde(skip)]
     pub rounds: u64,
-    /// The maximum cost in credits: one for each row that may need a lookup of its own.
+    /// The maximum cost in credits: one for each list of identifiers, unless another row's list begins with it.
     #[serde(rename = "max_credits")]
     pub credits_most: u64,
     /// Identifiers that are in suspiciously many rows, the most frequent first.
@@ -88,6 +88,8 @@ struct Seen<'a> {
     asked_first: bool,
     /// Whether a row would ask for it at all.
     asked: bool,
+    /// Whether a row would ask for it first, and for another one if it finds nobody.
+    continues: bool,
 }
 
 /// Each identifier once, in the order of the rows.
@@ -113,7 +115,7 @@ impl<'a> Index<'a> {
             return place as usize;
         }
         let place = u32::try_from(seen.len()).unwrap_or(u32::MAX);
-        seen.push(Seen { identifier, hash, row, rows, asked_first: false, asked: false });
+        seen.push(Seen { identifier, hash, row, rows, asked_first: false, asked: false, continues: false });
         let seen = &*seen;
         self.places
             .insert_unique(hash, place, |place| seen.get(*place as usize).map_or(0, |known| known.hash));
@@ -126,6 +128,52 @@ impl<'a> Index<'a> {
         let Some(known) = self.seen.get_mut(place) else { return false };
         known.asked = true;
         first && std::mem::replace(&mut known.asked_first, true)
+    }
+
+    /// Notes that a row would ask for this identifier first, and for another one after it.
+    fn continues(&mut self, place: usize) {
+        if let Some(known) = self.seen.get_mut(place) {
+            known.continues = true;
+        }
+    }
+}
+
+/// The lists of identifiers that rows would ask for, as a tree without its first level, which [`Index`] has.
+///
+/// Rows with the same list have the same outcome, and a row whose list is the beginning of another one finds nobody whom
+/// the other one does not find. So only the ends of branches can cost a credit each.
+#[derive(Default)]
+struct Lists {
+    /// From a node and the next identifier to the next node. A node of the first level has the place of its identifier,
+    /// and others have numbers from [`DEEPER`](Self::DEEPER) on.
+    next: HashMap<(u64, usize), u64>,
+    /// For each deeper node, whether it has a next one.
+    continues: Vec<bool>,
+}
+
+impl Lists {
+    const DEEPER: u64 = 1 << 32;
+
+    fn add(&mut self, list: &[usize]) {
+        let [first, rest @ ..] = list else { return };
+        let mut node = *first as u64;
+        for place in rest {
+            if let Some(known) = node.checked_sub(Self::DEEPER).and_then(|node| usize::try_from(node).ok())
+                && let Some(continues) = self.continues.get_mut(known)
+            {
+                *continues = true;
+            }
+            let continues = &mut self.continues;
+            node = *self.next.entry((node, *place)).or_insert_with(|| {
+                continues.push(false);
+                Self::DEEPER + continues.len() as u64 - 1
+            });
+        }
+    }
+
+    /// How many branches end below the first level.
+    fn ends(&self) -> u64 {
+        self.continues.iter().filter(|continues| !**continues).count() as u64
     }
 }
 
@@ -158,10 +206,8 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
 pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
     let mut index = Index::default();
     let mut summary = Summary::default();
-    // Rows that may cost a credit. A row with several identifiers costs at most one, a duplicate
-    // none.
-    let mut payers = 0;
-    let mut places = Vec::new();
+    let mut lists = Lists::default();
+    let (mut places, mut asked) = (Vec::new(), Vec::new());
     let counts = counts.iter().copied().chain(std::iter::repeat(1));
     for ((number, row), count) in (0..).zip(rows).zip(counts) {
         summary.rows += count;
@@ -172,38 +218,42 @@ pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
                 places.clear();
                 places.extend(row.identifiers().map(|identifier| index.note(identifier, number, count)));
                 let stored = |place: &usize| stored.get(*place).copied().unwrap_or_default();
-                let (mut asks, mut duplicate, mut open) = (0, false, false);
+                asked.clear();
+                let (mut duplicate, mut open) = (false, false);
                 if !places.iter().any(|place| stored(place) == Stored::Hit) {
                     for place in &places {
                         match stored(place) {
                             Stored::Miss | Stored::Hit => {}
                             Stored::Open => {
-                                open = asks == 0;
+                                open = asked.is_empty();
                                 break;
                             }
                             Stored::Nothing | Stored::Again => {
-                                duplicate |= index.ask(*place, asks == 0);
-                                asks += 1;
+                                duplicate |= index.ask(*place, asked.is_empty());
+                                asked.push(*place);
                             }
                         }
                     }
                 }
-                let plain = matches!(row, Row::One(_));
-                summary.rounds = summary.rounds.max(asks);
+                if let [first, _, ..] = asked[..] {
+                    index.continues(first);
+                    lists.add(&asked);
+                }
+                summary.rounds = summary.rounds.max(asked.len() as u64);
                 // Of equal rows, only the first can ask for something of its own.
-                summary.duplicates += if asks > 0 { count - u64::from(!duplicate) } else { 0 };
-                payers += u64::from(asks > 0 && !(plain && duplicate));
+                summary.duplicates += if asked.is_empty() { 0 } else { count - u64::from(!duplicate) };
                 summary.open += if open { count } else { 0 };
-                summary.from_store += if asks == 0 && !open { count } else { 0 };
+                summary.from_store += if asked.is_empty() && !open { count } else { 0 };
             }
         }
     }
     let asked = || (0..).zip(&index.seen).filter(|(_, seen)| seen.asked);
+    let single = index.seen.iter().filter(|seen| seen.asked_first && !seen.continues).count() as u64;
     summary.lookups_least = index.seen.iter().filter(|seen| seen.asked_first).count() as u64;
     summary.lookups_most = asked().count() as u64;
     summary.bought_again =
         asked().filter(|(place, _)| stored.get(*place) == Some(&Stored::Again)).count() as u64;
-    summary.credits_most = summary.lookups_most.min(payers);
+    summary.credits_most = summary.lookups_most.min(single + lists.ends());
     let often = u32::try_from(summary.rows / 100).unwrap_or(u32::MAX).max(SUSPICIOUS);
     summary.suspects = index
         .seen
@@ -250,10 +300,27 @@ mod tests {
             lookups_least: 2,
             lookups_most: 3,
             rounds: 2,
-            credits_most: 3,
+            credits_most: 2,
             suspects: Vec::new(),
         };
         assert_eq!(summary, expected);
+    }
+
+    #[test]
+    fn a_list_that_is_the_beginning_of_another_one_costs_nothing_in_addition() {
+        let most = |rows: &[&[&str]]| {
+            let row = |texts: &&[&str]| {
+                let alternatives = (0..).zip(*texts).map(|(place, text)| (place, email(text))).collect();
+                Row::Preference(Box::new(Preference { first: 0, alternatives }))
+            };
+            summarize(&rows.iter().map(row).collect::<Vec<_>>(), &[], &[]).credits_most
+        };
+        assert_eq!(most(&[&["a", "b"], &["a", "b"]]), 1);
+        assert_eq!(most(&[&["a"], &["a", "b"], &["a", "b", "c"], &["a"]]), 1);
+        assert_eq!(most(&[&["a", "b"], &["a", "c"]]), 2);
+        assert_eq!(most(&[&["a", "b"], &["a", "b", "c"], &["a", "b", "d"], &["e"]]), 3);
+        // Three rows, but only two identifiers.
+        assert_eq!(most(&[&["a", "b"], &["b", "a"], &["a"]]), 2);
     }
 
     #[test]
@@ -328,8 +395,7 @@ mod tests {
             .collect();
         let mut summary = summarize(&distinct, &counts, &stored(&distinct));
         let mut expected = summarize(&all, &[], &stored(&all));
-        // A list that stands there twice asks for the same things, so only the first can pay.
-        assert_eq!((summary.credits_most, expected.credits_most), (3, 3));
+        assert_eq!((summary.credits_most, expected.credits_most), (2, 2));
         // The number of a row is that in the given list.
         assert_eq!((summary.suspects[0].row, expected.suspects[0].row), (5, 15));
         assert_eq!((summary.suspects[0].rows, summary.rows), (30, 47));

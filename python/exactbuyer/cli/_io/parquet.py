@@ -59,6 +59,8 @@ class ParquetSource:
                 there = [name for name in reader.schema_arrow.names if name in schema.names]
                 for batch in reader.iter_batches(rows, columns=there, use_threads=False):
                     if batch.num_rows:
+                        # Texts in a Parquet file may have any bytes, and Arrow does not check them.
+                        batch.validate(full=True)
                         yield _with_keys(batch, file.keys, schema)
 
 
