@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runs import PATIENCE_S, against, last_line, people, run, start
+from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
 from test_cli_trouble import SLOWLY, statuses, until
 
 from exactbuyer import BulkEnricher
 from exactbuyer.cli import ExitCode
 from exactbuyer.sandbox import Sandbox
+from exactbuyer.store import Store
 
 
 @pytest.fixture
@@ -95,6 +97,34 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
     done = run(*command(file, everybody))
     assert (done.returncode, statuses(output)) == (0, ["found"] * 200)
     assert last_line(done)["credits"] == 10
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGHUP is POSIX's")
+def test_a_closed_terminal_ends_a_run_in_good_order(file: Path, everybody: Sandbox) -> None:
+    everybody.fail("slow", request=6, pause=0.5)
+    ours, theirs = os.openpty()
+    # The first terminal that the leader of a session opens becomes the session's own.
+    in_terminal = shlex.join([*COMMAND, *map(str, command(file, everybody))])
+    terminal = os.ttyname(theirs)
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f"exec {in_terminal} < {terminal} > {terminal} 2>&1"],
+        env=environment(),
+        start_new_session=True,
+    )
+    until(lambda: len(everybody.ledger.requests) == 6)
+    os.close(theirs)
+    os.close(ours)
+    assert process.wait(PATIENCE_S) == ExitCode.TERMINATED
+    with Store(file.with_name("people.db")) as store:
+        assert store.info().unknown == 0
+        assert store.info().hits == everybody.ledger.credits
+    # A program that was started with `nohup` survives it.
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f"trap '' HUP; exec {in_terminal} 2> {os.devnull}"], env=environment()
+    )
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(PATIENCE_S) == 0
+    assert statuses(file.with_name("out.csv")) == ["found"] * 200
 
 
 def test_credits_that_ran_out_leave_the_rest_for_later(file: Path, everybody: Sandbox) -> None:

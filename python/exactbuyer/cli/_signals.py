@@ -1,6 +1,6 @@
-"""Ctrl-C and SIGTERM: both end a run in good order, and neither cuts a line that is being written in two.
+"""Ctrl-C, SIGTERM and a closed terminal end a run in good order. None cuts a line that is being written in two.
 
-Windows sends Ctrl-Break (SIGBREAK) where other systems send SIGTERM.
+A closed terminal sends SIGHUP. Windows sends Ctrl-Break (SIGBREAK) where other systems send SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from types import FrameType
 from .exit_codes import ExitCode
 
 ENDING: tuple[int, ...] = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
 """The signals that ask a program to end."""
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, where nothing is to be kept."""
+    """SIGTERM or a closed terminal, where nothing is to be kept."""
 
 
 class Signals:
@@ -37,7 +37,9 @@ class Signals:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self._seen_now) for number in ENDING}
+        # `nohup` starts a program with SIGHUP ignored, so that it survives its terminal.
+        ending = [number for number in ENDING if not _survives(number)]
+        before = {number: signal.signal(number, self._seen_now) for number in ending}
         try:
             yield
         finally:
@@ -75,3 +77,7 @@ class Signals:
             self._seen = True
         else:
             raise Terminated if number != signal.SIGINT else KeyboardInterrupt
+
+
+def _survives(number: int) -> bool:
+    return signal.Signals(number).name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN

@@ -44,7 +44,7 @@ MEANINGS = {
     ExitCode.STORE: "the store cannot be read or written",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
     ExitCode.PIPE_CLOSED: "the reader of the output, such as `head`, has ended",
-    ExitCode.TERMINATED: "ended by SIGTERM",
+    ExitCode.TERMINATED: "ended by SIGTERM, or because the terminal was closed",
 }
 """What each exit code means, as the help of the command shows it."""
 
