@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal end a run in good order. None cuts a line that is being written in two.
+"""Ctrl-C, SIGTERM and a closed terminal end a run in good order; none cuts a line that is being written.
 
 A closed terminal sends SIGHUP. Windows sends Ctrl-Break (SIGBREAK) where other systems send SIGTERM.
 """
