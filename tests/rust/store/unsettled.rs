@@ -1,11 +1,12 @@
 //! Answers that cannot be stored when they come: none is given up.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use exactbuyer_core::results::Status;
 use exactbuyer_core::store::{Evidence, Outcome, RequestOutcome, Store};
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::SqliteStore;
+use exactbuyer_store::sqlite::{SqliteStore, after_fork, before_fork};
 
 use crate::copies::{Kind, claim};
 use crate::fixture::*;
@@ -40,4 +41,27 @@ fn all_of_150_answers_that_wait_for_a_lock_are_stored() {
     let info = store.info().unwrap();
     assert_eq!((info.hits, info.under_way, info.credits_in_doubt), (MANY as u64 + 1, 0, 0));
     assert_eq!(store.unknown().unwrap(), []);
+}
+
+#[test]
+fn right_after_a_fork_a_row_waits_until_its_answer_is_stored() {
+    let folder = Folder::new();
+    let path = folder.file("a.db");
+    let store = SqliteStore::open_within(&path, "loopback", Duration::from_millis(50)).unwrap();
+    let hold: Arc<Mutex<Option<Hold>>> = Arc::default();
+    let taken = hold.clone();
+    let vendor = Vendor::new(move |_, values| {
+        *taken.lock().unwrap() = Some(Hold::on(&path));
+        Ok(found(values))
+    });
+    let engine = engine(settings(), &vendor, &store);
+    let done = run(&engine, rows(&["ana"]), RunOptions::default());
+    assert_eq!((done.statuses(), done.receipt.not_stored), (vec![Status::Found], 1));
+    before_fork(|| Duration::from_mins(1));
+    after_fork();
+    // From here on, the writer must open the file again before it can store anything.
+    drop(hold.lock().unwrap().take());
+    let done = run(&engine, rows(&["ana"]), RunOptions::default());
+    assert_eq!((done.statuses(), done.receipt.from_store), (vec![Status::Found], 1));
+    assert_eq!(vendor.asked().len(), 1);
 }

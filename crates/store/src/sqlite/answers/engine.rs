@@ -155,9 +155,7 @@ impl SqliteStore {
     fn unsettled_tried(&self) -> Option<oneshot::Receiver<()>> {
         let opening = self.opening().ok().filter(|opening| opening.shared.intents().any_lost())?;
         let (reply, tried) = oneshot::channel();
-        opening.writer.give(Box::new(AfterUnsettled(move || {
-            let _ = reply.send(());
-        })));
+        opening.writer.give(Box::new(AfterUnsettled(reply)));
         Some(tried)
     }
 

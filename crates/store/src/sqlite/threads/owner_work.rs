@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 
 use exactbuyer_core::error::Error;
 
@@ -61,14 +62,10 @@ impl Work for Listen {
     }
 }
 
-/// Does something once the answers that could not be stored before have been tried again.
-pub(crate) struct AfterUnsettled<F>(pub(crate) F);
+/// Tells a caller that the answers that could not be stored before have been tried again.
+pub(crate) struct AfterUnsettled(pub(crate) oneshot::Sender<()>);
 
-impl<F: FnOnce() + Send> Work for AfterUnsettled<F> {
-    fn is_needed(&self, _: &Connection, _: &WriterState) -> bool {
-        false
-    }
-
+impl Work for AfterUnsettled {
     fn follows_unsettled(&self) -> bool {
         true
     }
@@ -78,7 +75,7 @@ impl<F: FnOnce() + Send> Work for AfterUnsettled<F> {
     }
 
     fn finish(self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
-        (self.0)();
+        let _ = self.0.send(());
         None
     }
 }

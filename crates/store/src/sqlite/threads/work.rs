@@ -21,8 +21,8 @@ pub(crate) trait Work: Send {
         true
     }
 
-    /// Whether it is finished only after answers that could not be stored have been tried again. Only for work that is not
-    /// needed.
+    /// Whether it is finished only after the answers that could not be stored have been tried again. Such work is never
+    /// written.
     fn follows_unsettled(&self) -> bool {
         false
     }

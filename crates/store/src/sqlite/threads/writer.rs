@@ -85,6 +85,18 @@ impl Writer {
         (committed, postponed)
     }
 
+    /// Finishes the work that needs no transaction, and returns the rest. Without a connection, that is all of it.
+    fn finish_idle(&mut self, works: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+        let (state, shared) = (&self.state, self.state.shared.clone());
+        let Some((connection, _)) = &self.open else { return works };
+        let (needed, idle): (Vec<_>, Vec<_>) =
+            works.into_iter().partition(|work| work.is_needed(connection, state));
+        for work in idle {
+            self.keep(work.finish(&shared, Ok(())));
+        }
+        needed
+    }
+
     /// Keeps work that must be tried again later.
     ///
     /// `None` is work that is done.
@@ -164,17 +176,10 @@ impl Role for Writer {
     type Task = Box<dyn Work>;
 
     fn serve(&mut self, tasks: Vec<Self::Task>) -> Vec<Self::Task> {
-        let state = &self.state;
-        let (needed, idle): (Vec<_>, Vec<_>) = match &self.open {
-            Some((connection, _)) => tasks.into_iter().partition(|work| work.is_needed(connection, state)),
-            None => (tasks, Vec::new()),
-        };
-        let shared = state.shared.clone();
-        let (later, idle): (Vec<_>, Vec<_>) = idle.into_iter().partition(|work| work.follows_unsettled());
-        for work in idle {
-            self.keep(work.finish(&shared, Ok(())));
-        }
-        let postponed = busy::yielding(shared.lock_timeout, || {
+        let (waiting, tasks): (Vec<_>, Vec<_>) = tasks.into_iter().partition(|work| work.follows_unsettled());
+        let needed = self.finish_idle(tasks);
+        let shared = self.state.shared.clone();
+        let mut postponed = busy::yielding(shared.lock_timeout, || {
             // Also without new work: other processes wait for the answers that could not be stored.
             let (committed, postponed) = if needed.is_empty() { (true, needed) } else { self.commit(needed) };
             if committed && postponed.is_empty() {
@@ -182,7 +187,12 @@ impl Role for Writer {
             }
             postponed
         });
-        for work in later {
+        if !postponed.is_empty() || busy::is_fork_near() {
+            // The fork may have ended the attempt to store them.
+            postponed.extend(waiting);
+            return postponed;
+        }
+        for work in waiting {
             self.keep(work.finish(&shared, Ok(())));
         }
         postponed
