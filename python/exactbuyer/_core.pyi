@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, final
 
 from .field_types import FieldType
-from .sandbox import Fault
 from .settings._secret import Hidden, Secret
 
 __all__ = [
@@ -481,17 +480,9 @@ class SandboxServer:
     def person(self, value: str, contact: str) -> None: ...
     def nobody(self, value: str) -> None: ...
     def reject(self, value: str) -> None: ...
-    def fail(
-        self,
-        fault: Fault,
-        *,
-        request: int | None,
-        probability: float | None,
-        times: int | None,
-        pause_s: float | None,
-        location: str | None,
-        retry_after: str | None,
-    ) -> None: ...
+    def fail(self, rule: Mapping[str, Any]) -> None:
+        """Adds a fault. `rule` has the arguments of `exactbuyer.sandbox.Sandbox.fail`, and `pause_s`."""
+
     def top_up(self, amount: int) -> None: ...
     def credits_left(self) -> int | None: ...
     def ledger(self) -> SandboxLedger: ...

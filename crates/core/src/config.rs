@@ -154,7 +154,11 @@ pub fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error>
     Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
 }
 
-fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+/// The same for a number that may be missing.
+///
+/// # Errors
+/// As [`seconds`].
+pub fn optional_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let seconds = Option::<f64>::deserialize(from)?;
     seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
 }

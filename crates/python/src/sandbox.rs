@@ -5,7 +5,6 @@
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,18 +14,12 @@ use pythonize::depythonize;
 use crate::convert::{OrRaise, Serialized};
 use crate::errors;
 use crate::runtime::lock;
-use exactbuyer_sandbox::{BadLuck, Fault, Ledger, Options, Request, Sandbox};
+use exactbuyer_sandbox::{BadLuck, Ledger, Options, Request, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySandbox>()?;
     module.add_class::<PyLedger>()
-}
-
-/// A duration that Python gave in seconds.
-fn seconds(name: &str, seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| PyValueError::new_err(format!("{name} must be zero or more seconds")))
 }
 
 /// A running sandbox.
@@ -93,47 +86,12 @@ impl PySandbox {
         Ok(())
     }
 
-    /// Adds a rule of bad luck. Without `request` and `probability` it applies to every request; `times` limits
-    /// how often.
+    /// Adds a fault: see [`BadLuck`].
     ///
     /// # Errors
-    /// `ValueError` for arguments that contradict each other, or a fault that does not exist.
-    #[pyo3(signature = (fault, *, request, probability, times, pause_s, location, retry_after))]
-    #[allow(clippy::too_many_arguments)] // One for each part of a rule.
-    fn fail(
-        &self,
-        fault: &str,
-        request: Option<u32>,
-        probability: Option<f64>,
-        times: Option<u32>,
-        pause_s: Option<f64>,
-        location: Option<&str>,
-        retry_after: Option<&str>,
-    ) -> PyResult<()> {
-        let fault = Fault::from_name(fault)
-            .ok_or_else(|| PyValueError::new_err("no such fault: the caller checks it"))?;
-        let mut rule: BadLuck = match (request, probability) {
-            (Some(_), Some(_)) => {
-                return Err(PyValueError::new_err("give request or probability, not both"));
-            }
-            (Some(0), None) => return Err(PyValueError::new_err("the first request is number 1")),
-            (Some(number), None) => fault.on_request(number),
-            (None, Some(p)) if (0.0..=1.0).contains(&p) => fault.by_chance(p),
-            (None, Some(_)) => return Err(PyValueError::new_err("probability must be from 0 to 1")),
-            (None, None) => fault.always(),
-        };
-        if let Some(times) = times {
-            rule = rule.times(times);
-        }
-        if let Some(pause_s) = pause_s {
-            rule = rule.pause(seconds("pause", pause_s)?);
-        }
-        if let Some(location) = location {
-            rule = rule.to(location);
-        }
-        if let Some(text) = retry_after {
-            rule = rule.retry_after(text);
-        }
+    /// `ValueError` for a fault that does not exist.
+    fn fail(&self, py: Python<'_>, rule: &Bound<'_, PyDict>) -> PyResult<()> {
+        let rule: BadLuck = depythonize(rule).or_raise(py)?;
         self.running()?.fail(rule);
         Ok(())
     }

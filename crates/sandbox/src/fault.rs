@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use exactbuyer_core::config::optional_seconds;
+
 use super::people::Draws;
 
 exactbuyer_core::listed! {
@@ -132,116 +134,78 @@ impl Fault {
         number.get(..3)?.parse().ok()
     }
 
-    /// This fault for the request with this number. The first request that arrives has the number
-    /// 1.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use exactbuyer_sandbox::Fault;
-    ///
-    /// // The first three requests meet a busy service, which asks for 5 s.
-    /// let busy = Fault::Status503.always().times(3).retry_after("5");
-    /// let late = Fault::Slow.on_request(4).pause(Duration::from_secs(2));
-    /// ```
+    /// This fault for the request with this number. The first request that arrives has the number 1.
     #[must_use]
     pub fn on_request(self, number: u32) -> BadLuck {
-        BadLuck::new(self, When::Request(number))
-    }
-
-    /// This fault for each request with this probability, in 0..=1. The sandbox's seed and the
-    /// request's number decide, so that a run can be repeated.
-    #[must_use]
-    pub fn by_chance(self, probability: f64) -> BadLuck {
-        BadLuck::new(self, When::Chance(probability))
+        BadLuck { request: Some(number), ..self.always() }
     }
 
     /// This fault, for every request.
+    ///
+    /// ```
+    /// use exactbuyer_sandbox::{BadLuck, Fault};
+    ///
+    /// // The first three requests meet a busy service, which asks for 5 s.
+    /// let busy = BadLuck { times: Some(3), retry_after: Some("5".into()), ..Fault::Status503.always() };
+    /// ```
     #[must_use]
-    pub fn always(self) -> BadLuck {
-        BadLuck::new(self, When::Always)
+    pub const fn always(self) -> BadLuck {
+        BadLuck {
+            fault: self,
+            request: None,
+            probability: None,
+            times: None,
+            pause: None,
+            location: None,
+            retry_after: None,
+        }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-/// Which requests a fault strikes.
+/// A fault, and the requests that it strikes: every one, unless there is a `request` or a `probability`. If several faults
+/// fit a request, the one that was added first strikes.
 ///
-/// Numbers count the requests of the ledger, other paths included.
-enum When {
-    Request(u32),
-    Chance(f64),
-    Always,
-}
-
-/// A fault, and the requests that it strikes. If several faults fit a request, the one that was
-/// added first strikes.
-///
-/// The setters can be combined in any order; a setting that the fault does not use has no effect.
-#[derive(Debug, Clone)]
+/// A setting that the fault does not use has no effect. Python passes them by their serde names.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BadLuck {
-    pub(super) fault: Fault,
-    when: When,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// The number of the only request that it strikes. Numbers count the requests of the ledger, other paths included.
+    pub request: Option<u32>,
+    /// The probability for each request, in 0..=1. The sandbox's seed and the request's number decide, so that a run can
+    /// be repeated. Without effect if there is a `request`.
+    pub probability: Option<f64>,
     /// How often it may still strike; `None`: without a limit.
-    left: Option<u32>,
-    /// See [`Self::pause`].
-    pub(super) pause: Option<Duration>,
-    /// See [`Self::to`].
-    pub(super) location: Option<Box<str>>,
-    /// See [`Self::retry_after`].
-    pub(super) retry_after: Option<Box<str>>,
-}
-
-impl BadLuck {
-    fn new(fault: Fault, when: When) -> Self {
-        Self { fault, when, left: None, pause: None, location: None, retry_after: None }
-    }
-
-    /// Limits how often the fault strikes.
-    #[must_use]
-    pub fn times(mut self, times: u32) -> Self {
-        self.left = Some(times);
-        self
-    }
-
+    pub times: Option<u32>,
     /// The time that [`Fault::Slow`] waits (by default one second), and the pause of
     /// [`Fault::Drip`] before each byte (by default 50 ms). With any other fault, the reply is late
     /// by this time.
-    #[must_use]
-    pub fn pause(mut self, pause: Duration) -> Self {
-        self.pause = Some(pause);
-        self
-    }
-
+    #[serde(rename = "pause_s", deserialize_with = "optional_seconds")]
+    pub pause: Option<Duration>,
     /// The target of a redirect. By default it is another path of the same sandbox, so that the
     /// ledger shows whether a client followed the redirect, and what it sent.
-    #[must_use]
-    pub fn to(mut self, location: impl Into<Box<str>>) -> Self {
-        self.location = Some(location.into());
-        self
-    }
-
+    pub location: Option<Box<str>>,
     /// The text of the header `Retry-After`, for faults that reply with a status.
-    #[must_use]
-    pub fn retry_after(mut self, text: impl Into<Box<str>>) -> Self {
-        self.retry_after = Some(text.into());
-        self
-    }
+    pub retry_after: Option<Box<str>>,
+}
 
+impl BadLuck {
     /// Whether this rule, the `nth_rule` of the sandbox, strikes the request with this number.
     ///
     /// Chance is drawn from the seed, the rule and the number of the request, and not from a running generator.
     /// So the same numbers are struck in every run with this seed.
     fn strikes(&self, seed: u64, nth_rule: usize, number: u32) -> bool {
-        if self.left == Some(0) {
+        if self.times == Some(0) {
             return false;
         }
-        match self.when {
-            When::Request(request) => request == number,
-            When::Chance(p) => {
+        match (self.request, self.probability) {
+            (Some(request), _) => request == number,
+            (None, Some(p)) => {
                 let rule = (nth_rule as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93);
                 Draws::new(seed ^ rule ^ (u64::from(number) << 32)).chance(p)
             }
-            When::Always => true,
+            (None, None) => true,
         }
     }
 
@@ -250,7 +214,7 @@ impl BadLuck {
     pub(super) fn strike(rules: &mut [Self], seed: u64, number: u32) -> Option<Self> {
         let struck = rules.iter_mut().enumerate().find(|(nth, rule)| rule.strikes(seed, *nth, number));
         struck.map(|(_, rule)| {
-            rule.left = rule.left.map(|left| left.saturating_sub(1));
+            rule.times = rule.times.map(|left| left.saturating_sub(1));
             rule.clone()
         })
     }
@@ -307,15 +271,16 @@ mod tests {
 
     #[test]
     fn rules_strike_when_told_and_as_often() {
-        let mut rules =
-            [Fault::Hang.on_request(2), Fault::Slow.always().times(2), Fault::Garbage.by_chance(0.25)];
+        let by_chance = BadLuck { probability: Some(0.25), ..Fault::Garbage.always() };
+        let twice = BadLuck { times: Some(2), ..Fault::Slow.always() };
+        let mut rules = [Fault::Hang.on_request(2), twice, by_chance.clone()];
         let struck: Vec<_> =
             (1..=1000).map(|n| BadLuck::strike(&mut rules, 7, n).map(|rule| rule.fault)).collect();
         assert_eq!(struck.get(..3), Some(&[Some(Fault::Slow), Some(Fault::Hang), Some(Fault::Slow)][..]));
-        let by_chance = struck.iter().filter(|fault| **fault == Some(Fault::Garbage)).count();
-        assert!((200..300).contains(&by_chance), "{by_chance}");
+        let garbage = struck.iter().filter(|fault| **fault == Some(Fault::Garbage)).count();
+        assert!((200..300).contains(&garbage), "{garbage}");
         let strikes = |seed| -> Vec<u32> {
-            let mut rules = [Fault::Garbage.by_chance(0.25)];
+            let mut rules = [by_chance.clone()];
             (1..=1000).filter(|n| BadLuck::strike(&mut rules, seed, *n).is_some()).collect()
         };
         assert_eq!(strikes(7), strikes(7));

@@ -72,7 +72,7 @@ class Sandbox:
         ranges = (("seed", seed, 2**64), ("credits", credits, 2**64), ("port", port, 2**16))
         for name, number, end in (*ranges, ("requests_per_minute", requests_per_minute, 2**32)):
             if number is not None:
-                _check_whole(name, number, 0, end)
+                _whole(name, number, 0, end)
         check_text("api_key", api_key)
         check_text("retry_after", retry_after)
         if retry_after not in ("seconds", "date", None):
@@ -188,11 +188,11 @@ class Sandbox:
             ...     sandbox.fail("slow", pause=0.5, times=1)
         """
         numbers = [request] if request is None or isinstance(request, int) else list(request)
-        for number in numbers:
-            if number is not None:
-                _check_whole("request", number, 1, 2**32)
-        if times is not None:
-            _check_whole("times", times, 0, 2**32)
+        numbers = [number if number is None else _whole("request", number, 1, 2**32) for number in numbers]
+        if request is not None and probability is not None:
+            raise ValueError("give request or probability, not both")
+        if probability is not None and not 0 <= (probability := _number("probability", probability)) <= 1:
+            raise ValueError("probability must be from 0 to 1")
         if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"retry_after must be seconds or a text; not {as_given(retry_after)}")
         try:
@@ -203,20 +203,20 @@ class Sandbox:
             check_text(name, text)
         if fault not in FAULTS:
             raise ValueError(f"fault must be one of exactbuyer.sandbox.FAULTS; got {as_given(fault, FAULTS)}")
+        rule = {
+            "fault": fault,
+            "probability": probability,
+            "times": None if times is None else _whole("times", times, 0, 2**32),
+            "pause_s": None if pause is None else _seconds("pause", pause),
+            "location": location,
+            "retry_after": retry_text,
+        }
         for number in numbers:
-            self._server.fail(
-                fault,
-                request=number,
-                probability=None if probability is None else _number("probability", probability),
-                times=times,
-                pause_s=None if pause is None else _seconds("pause", pause),
-                location=location,
-                retry_after=retry_text,
-            )
+            self._server.fail({**rule, "request": number})
 
     def top_up(self, credits: int) -> None:  # noqa: A002
         """Adds credits to the account, if its credits are limited."""
-        _check_whole("credits", credits, 0, 2**64)
+        _whole("credits", credits, 0, 2**64)
         self._server.top_up(credits)
 
     def reset(self) -> None:
@@ -253,10 +253,11 @@ def _number(name: str, value: float) -> float:
         raise ValueError(f"{name} must be a number that is neither NaN nor so large") from None
 
 
-def _check_whole(name: str, number: int, least: int, end: int) -> None:
+def _whole(name: str, number: int, least: int, end: int) -> int:
     try:
         whole = operator.index(number)
     except TypeError:
         raise TypeError(f"{name} must be a whole number; not {as_given(number)}") from None
     if not least <= whole < end:
         raise ValueError(f"{name} must be from {least} to {end - 1}")
+    return whole

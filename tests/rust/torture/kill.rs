@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use exactbuyer_sandbox::{Fault, Options, Sandbox};
+use exactbuyer_sandbox::{BadLuck, Fault, Options, Sandbox};
 use fastrand::Rng;
 
 use crate::books::{Kept, Snapshot};
@@ -78,7 +78,7 @@ fn one_round(number: u64, large: bool, tally: &mut Tally, life: &mut Life) {
     let faulty = number % 4 == 3;
     if faulty {
         for fault in [Fault::ResetAfterBilling, Fault::Status500, Fault::Truncate, Fault::Status503] {
-            sandbox.fail(fault.by_chance(0.03));
+            sandbox.fail(BadLuck { probability: Some(0.03), ..fault.always() });
         }
     }
     let folder = Folder::new();

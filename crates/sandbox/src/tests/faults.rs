@@ -63,7 +63,7 @@ fn every_fault_is_on_the_books_and_billed_as_its_name_says() {
                 }
                 sandbox.ledger()
             }
-            Fault::Slow => meet(fault.on_request(1).pause(Duration::from_millis(1))).1,
+            Fault::Slow => meet(BadLuck { pause: Some(Duration::from_millis(1)), ..fault.on_request(1) }).1,
             _ => meet(fault.on_request(1)).1,
         };
         let name = fault.as_str();
@@ -97,10 +97,11 @@ fn statuses_are_as_named() {
 
 #[test]
 fn redirects_and_waits_say_what_they_were_told() {
-    let (reply, _) = meet(Fault::Redirect307.always().to("http://127.0.0.1:1/x"));
+    let (reply, _) =
+        meet(BadLuck { location: Some("http://127.0.0.1:1/x".into()), ..Fault::Redirect307.always() });
     assert_eq!(parse(&reply.unwrap()).header("location"), Some("http://127.0.0.1:1/x"));
     assert!(answer(Fault::Redirect308).header("location").unwrap().ends_with("/elsewhere"));
-    let (reply, _) = meet(Fault::Status503.always().retry_after("7"));
+    let (reply, _) = meet(BadLuck { retry_after: Some("7".into()), ..Fault::Status503.always() });
     assert_eq!(parse(&reply.unwrap()).header("retry-after"), Some("7"));
 }
 
@@ -132,7 +133,7 @@ fn a_hang_waits_until_the_client_leaves() {
 
 #[test]
 fn slow_answers_are_good_answers() {
-    let (reply, ledger) = meet(Fault::Slow.always().pause(Duration::from_millis(1)));
+    let (reply, ledger) = meet(BadLuck { pause: Some(Duration::from_millis(1)), ..Fault::Slow.always() });
     assert_eq!(parse(&reply.unwrap()).json(), good());
     assert_eq!(ledger.credits(), 5);
 }
@@ -150,7 +151,8 @@ fn truncated_bodies_end_inside_a_record() {
 
 #[test]
 fn drips_and_endless_bodies_go_on() {
-    let (_sandbox, mut stream) = sent(Fault::Drip.always().pause(Duration::from_micros(1)));
+    let (_sandbox, mut stream) =
+        sent(BadLuck { pause: Some(Duration::from_micros(1)), ..Fault::Drip.always() });
     let dripped = parse(&read_answer(&mut stream).unwrap());
     assert_eq!(dripped.json(), good());
     let (_sandbox, mut stream) = sent(Fault::Endless.always());

@@ -17,7 +17,7 @@ fn two_thousand_connections_wait_at_the_same_time() {
     }
     assert_eq!(sandbox.ledger().most_in_flight(), 1);
     // The same connections again; an hour is long enough for all of them to wait together.
-    sandbox.fail(Fault::Slow.always().pause(Duration::from_hours(1)));
+    sandbox.fail(BadLuck { pause: Some(Duration::from_hours(1)), ..Fault::Slow.always() });
     for stream in &mut streams {
         stream.write_all(request.as_bytes()).unwrap();
     }
