@@ -75,7 +75,7 @@ impl SqliteStore {
         })?;
         if !purged.is_empty() {
             let matcher: Arc<dyn Matcher> = Arc::new(purged);
-            self.erase_all(&matcher, 0, &mut Purged::default())?;
+            self.erase_all(&matcher, &mut Purged::default())?;
         }
         self.erase_older()?;
         let cleaned = self.empty_log()?;

@@ -58,7 +58,7 @@ impl SqliteStore {
     /// If the store cannot be read.
     pub fn find(&self, target: &Target) -> Result<Vec<Contact>, Error> {
         let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::of(target));
-        let (mut found, _) = self.search(&matcher, 0)?;
+        let mut found = self.search(&matcher, &mut 0)?;
         if let Target::Identifier(identifier) = target {
             let (identifier, replies) = (identifier.clone(), self.search_replies(&matcher)?.found);
             found.extend(
@@ -68,24 +68,20 @@ impl SqliteStore {
         Ok(found)
     }
 
-    /// Searches all blocks with numbers above `after`. Returns what was found, and the last block's number.
+    /// Searches all blocks with numbers above `after`, which becomes the last block's number.
     ///
     /// Numbers of blocks grow with those of requests, so what was added since an earlier search has higher ones.
     /// A late answer to an old request is an exception: its blocks have low numbers. A purge has barred the
     /// person before, so such an answer is examined when it is settled.
-    pub(super) fn search(
-        &self,
-        matcher: &Arc<dyn Matcher>,
-        after: i64,
-    ) -> Result<(Vec<Contact>, i64), Error> {
-        let (mut found, mut after) = (Vec::new(), after);
+    pub(super) fn search(&self, matcher: &Arc<dyn Matcher>, after: &mut i64) -> Result<Vec<Contact>, Error> {
+        let mut found = Vec::new();
         loop {
-            let matcher = matcher.clone();
+            let (matcher, from) = (matcher.clone(), *after);
             let page =
-                self.read(move |connection, shared| search_page(connection, shared, &*matcher, after))?;
-            let Some((some, last)) = page else { return Ok((found, after)) };
+                self.read(move |connection, shared| search_page(connection, shared, &*matcher, from))?;
+            let Some((some, last)) = page else { return Ok(found) };
             found.extend(some);
-            after = last;
+            *after = last;
         }
     }
 

@@ -94,7 +94,7 @@ impl SqliteStore {
         })?;
         let mut purged = Purged::default();
         let matcher: Arc<dyn Matcher> = Arc::new(TargetMatcher::person(identifier));
-        let (mut identifiers, _) = self.erase_all(&matcher, 0, &mut purged)?;
+        let mut identifiers = self.erase_all(&matcher, &mut purged)?;
         identifiers.insert(key);
         purged.identifiers = identifiers.len() as u64;
         purged.credits = purged.contacts;
@@ -157,14 +157,13 @@ impl SqliteStore {
         Ok(purged)
     }
 
-    /// Erases the people whom the matcher recognises, and the answers that mention them, from all blocks with numbers above
-    /// `after`. Returns the keys of the erased lookups, and the last block's number.
+    /// Erases the people whom the matcher recognises, and the answers that mention them. Returns the keys of the erased
+    /// lookups.
     pub(super) fn erase_all(
         &self,
         matcher: &Arc<dyn Matcher>,
-        after: i64,
         purged: &mut Purged,
-    ) -> Result<(HashSet<Key>, i64), Error> {
+    ) -> Result<HashSet<Key>, Error> {
         let secret = self.opening()?.shared.secret().clone();
         // Reading all kept replies takes long, so this is done before the transaction, which keeps others from writing.
         let replies = self.search_replies(matcher)?;
@@ -175,14 +174,13 @@ impl SqliteStore {
         })?;
         purged.intents += intents;
         purged.replies += replies;
-        let (mut identifiers, mut after) = (HashSet::new(), after);
+        let (mut identifiers, mut after) = (HashSet::new(), 0);
         loop {
-            let (found, last) = self.search(matcher, after)?;
-            if found.is_empty() {
-                return Ok((identifiers, last));
-            }
             // Blocks that were added meanwhile are searched in the next round.
-            after = last;
+            let found = self.search(matcher, &mut after)?;
+            if found.is_empty() {
+                return Ok(identifiers);
+            }
             let mut by_request: HashMap<i64, HashSet<Key>> = HashMap::new();
             for contact in found {
                 purged.answers += 1;
