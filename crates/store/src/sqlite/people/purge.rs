@@ -39,7 +39,7 @@ const LONGEST_READ: Duration = Duration::from_secs(2);
 /// What a purge did.
 ///
 /// Counts are of this call: what an earlier, interrupted call has removed is not among them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Purged {
     /// Identifiers that are `not_sent` from now on.
     pub identifiers: u64,
@@ -57,6 +57,23 @@ pub struct Purged {
     pub cleaned: bool,
     /// Backups, complete or not, that may still have the data: delete them.
     pub leftovers: Vec<String>,
+}
+
+/// Nothing was purged, so nothing is in the log.
+impl Default for Purged {
+    fn default() -> Self {
+        let (identifiers, answers, contacts, intents, replies, credits) = Default::default();
+        Self {
+            identifiers,
+            answers,
+            contacts,
+            intents,
+            replies,
+            credits,
+            cleaned: true,
+            leftovers: Vec::new(),
+        }
+    }
 }
 
 impl Purged {
