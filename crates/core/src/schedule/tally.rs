@@ -7,26 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
-use crate::message;
-use crate::message::{Advice, Message, Setting};
+use crate::message::Message;
 use crate::outcome::Seen;
 use crate::results::{Receipt, RowOutcome, Source, Status};
 
 use super::Scheduler;
 use super::counts::Counts;
-use super::trouble::counted;
-
-/// Whether the service has accepted a request of the run so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Reception {
-    /// No request of the run was accepted or refused. Rejected rows were refused before this run.
-    #[default]
-    Unasked,
-    /// Single records were refused, and nothing was accepted.
-    Refused,
-    /// Then a refused record is itself the cause.
-    Accepted,
-}
+use super::trouble::{Reception, rows_rejected, rows_unknown};
 
 /// The receipt in the making.
 ///
@@ -158,17 +145,6 @@ impl Tally {
         self.first_doubt.as_ref().map(|doubt| format!(" (first: {doubt})")).unwrap_or_default()
     }
 
-    /// The rest of a sentence that begins with "check the service's usage page".
-    ///
-    /// Without a durable store the doubt ends with the run, so there is nothing to resolve.
-    fn before_asking_again(&self) -> Message {
-        if self.durable {
-            message!(", then {}", Advice::ResolveDoubts)
-        } else {
-            " before you ask for them again".into()
-        }
-    }
-
     /// Why the run stopped: only the first reason is reported.
     pub(super) fn stopped(&mut self, reason: &Arc<Message>, error: Option<Error>) {
         if self.receipt.stopped.is_none() {
@@ -189,58 +165,12 @@ impl Tally {
         let unknown = self.receipt.count(Status::Unknown).saturating_sub(self.receipt.inherited.rows);
         if unknown > 0 {
             let reason = self.first_doubt.as_deref().unwrap_or("another run's request went unanswered");
-            let rows = counted(unknown, "row");
-            let message = match self.receipt.credits_in_doubt {
-                0 if !self.unreadable => message!(
-                    "{} may have been charged to another call that asked for the same: {}. Nothing is sent again \
-                     unless you ask for it: check the service's usage page{}",
-                    &rows,
-                    &reason,
-                    self.before_asking_again()
-                ),
-                0 => message!(
-                    "{} got no readable answer, which the known credits include: {}. To ask for them again costs \
-                     again{}",
-                    &rows,
-                    &reason,
-                    if self.durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
-                ),
-                most => message!(
-                    "{} may have been charged (0 to {}): {}. Nothing is sent again unless you ask for it: check \
-                     the service's usage page{}",
-                    &rows,
-                    &counted(most, "credit"),
-                    &reason,
-                    self.before_asking_again()
-                ),
-            };
-            troubles.push(Error::new(ErrorKind::UnknownOutcome, message));
+            let in_doubt = self.receipt.credits_in_doubt;
+            troubles.push(rows_unknown(unknown, in_doubt, reason, self.unreadable, self.durable));
         }
         let rejected = self.receipt.count(Status::Rejected);
         if rejected > 0 {
-            let rows = counted(rejected, "row");
-            let message = match self.reception {
-                Reception::Unasked => message!(
-                    "the service refused {} when they were asked for before: {}",
-                    &rows,
-                    Advice::SeeReasons
-                ),
-                Reception::Refused => message!(
-                    "the service refused {}, and accepted nothing of this run: check {}, {} and {}, and \
-                     {}",
-                    &rows,
-                    Setting::RequiredFields,
-                    Setting::Body,
-                    Setting::BaseUrl,
-                    Advice::SeeReasons
-                ),
-                Reception::Accepted => message!(
-                    "the service refused {}; the others were answered: {}",
-                    &rows,
-                    Advice::SeeReasons
-                ),
-            };
-            let error = Error::new(ErrorKind::BadRequest, message);
+            let error = rows_rejected(rejected, self.reception);
             troubles.push(match self.refused_with {
                 Some(status) => error.with_status(status),
                 None => error,

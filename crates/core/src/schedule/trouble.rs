@@ -1,4 +1,4 @@
-//! Why a run stops, for the person who reads it.
+//! Why a run stops or has rows without an answer, for the person who reads it.
 //!
 //! Each text is one line, says what to do next, and names no identifier, key or contact. Settings and advice
 //! are terms, so that the Python API and the command line put their own words there.
@@ -87,6 +87,80 @@ pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
         &first_doubt
     );
     Error::new(ErrorKind::UnknownOutcome, message)
+}
+
+/// Rows have no answer and may have been charged. `in_doubt` is what this run's own requests may have cost in addition to
+/// the known credits, and `unreadable` is whether a reply with known credits left lookups unknown. A durable store keeps
+/// the doubts, and the user can decide about them.
+pub(super) fn rows_unknown(rows: u64, in_doubt: u64, reason: &str, unreadable: bool, durable: bool) -> Error {
+    let rows = counted(rows, "row");
+    let before_asking_again = || {
+        if durable {
+            message!(", then {}", Advice::ResolveDoubts)
+        } else {
+            " before you ask for them again".into()
+        }
+    };
+    let message = match in_doubt {
+        0 if !unreadable => message!(
+            "{} may have been charged to another call that asked for the same: {}. Nothing is sent again \
+             unless you ask for it: check the service's usage page{}",
+            &rows,
+            &reason,
+            before_asking_again()
+        ),
+        0 => message!(
+            "{} got no readable answer, which the known credits include: {}. To ask for them again costs \
+             again{}",
+            &rows,
+            &reason,
+            if durable { message!(": {}", Advice::ResolveDoubts) } else { Message::default() }
+        ),
+        most => message!(
+            "{} may have been charged (0 to {}): {}. Nothing is sent again unless you ask for it: check \
+             the service's usage page{}",
+            &rows,
+            &counted(most, "credit"),
+            &reason,
+            before_asking_again()
+        ),
+    };
+    Error::new(ErrorKind::UnknownOutcome, message)
+}
+
+/// Whether the service has accepted a request of the run so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reception {
+    /// No request of the run was accepted or refused. Rejected rows were refused before this run.
+    #[default]
+    Unasked,
+    /// Single records were refused, and nothing was accepted.
+    Refused,
+    /// Then a refused record is itself the cause.
+    Accepted,
+}
+
+/// The service refused rows.
+pub(super) fn rows_rejected(rows: u64, reception: Reception) -> Error {
+    let rows = counted(rows, "row");
+    let message = match reception {
+        Reception::Unasked => {
+            message!("the service refused {} when they were asked for before: {}", &rows, Advice::SeeReasons)
+        }
+        Reception::Refused => message!(
+            "the service refused {}, and accepted nothing of this run: check {}, {} and {}, and \
+             {}",
+            &rows,
+            Setting::RequiredFields,
+            Setting::Body,
+            Setting::BaseUrl,
+            Advice::SeeReasons
+        ),
+        Reception::Accepted => {
+            message!("the service refused {}; the others were answered: {}", &rows, Advice::SeeReasons)
+        }
+    };
+    Error::new(ErrorKind::BadRequest, message)
 }
 
 /// For a limit that only this run or enricher has.
