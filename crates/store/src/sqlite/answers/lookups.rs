@@ -26,13 +26,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use exactbuyer_core::message;
 use exactbuyer_core::message::{Advice, Message};
-use exactbuyer_core::store::{Availability, Outcome, Seen};
+use exactbuyer_core::store::{Availability, Outcome, Seen, Terms};
 
 use super::super::clock::{now_ms, utc};
 use super::super::file::{Fault, owners, query};
 use super::super::key::Key;
 use super::super::process::RunState;
-use super::super::tables::{BlockCache, Fields, Tail, TailAnswer, barred, state, within};
+use super::super::tables::{BlockCache, Fields, Tail, barred, state, within};
 use super::super::threads::Shared;
 
 /// A stored answer.
@@ -143,28 +143,40 @@ pub(super) fn find(
         .prepare_cached("SELECT request, place, state, required, at_ms FROM answer WHERE key = ?1")?;
     let mut purged_at = connection.prepare_cached("SELECT purged_ms FROM barred WHERE key = ?1")?;
     let any_barred = barred::any(connection)?;
-    let mut judge = Judge { shared, run, fields, now_ms, related: HashMap::new() };
+    // For each set of required fields, by its number, how it is related to ours. Nearly always there is one set.
+    let mut relations: HashMap<i64, Relation> = HashMap::new();
     // In the order of the index, because neighbours share its pages.
     let mut order: Vec<(Key, usize)> = keys.iter().copied().zip(0..).collect();
     order.sort_unstable();
     let mut found = vec![Found::Free; keys.len()];
     for (key, place) in order {
-        let held = held.get(place).copied().flatten();
-        let mut view = View::default();
-        let mut answers = rows.query([key])?;
-        while let Some(row) = answers.next()? {
-            let (request, at_ms) = (row.get(0)?, row.get(4)?);
-            let inherited = run.inherits(first_look, request, at_ms);
-            let answer = Answer { request, place: row.get(1)?, state: row.get(2)?, at_ms, inherited };
-            judge.weigh(connection, &mut view, answer, row.get(3)?)?;
-        }
-        for answer in tail.of(&key) {
-            let TailAnswer { request, place, state, required, at_ms } = *answer;
-            let inherited = run.inherits(first_look, request, at_ms);
+        let mut best: Option<(Rank, Answer)> = None;
+        let indexed = rows.query_map([key], |row| row.try_into())?;
+        let newest = tail.of(&key).iter();
+        let newest = newest.map(|line| Ok((line.request, line.place, line.state, line.required, line.at_ms)));
+        for stored in indexed.chain(newest) {
+            let (request, place, state, required, at_ms) = stored?;
+            let relation = if let Some(known) = relations.get(&required) {
+                *known
+            } else {
+                let theirs = shared.field_sets.get(connection, required)?;
+                let relation = (within(fields, &theirs), within(&theirs, fields));
+                *relations.entry(required).or_insert(relation)
+            };
+            // A doubt that a dead process has left is not from this run.
+            let inherited = state == state::LEFT || run.inherits(first_look, request, at_ms);
             let answer = Answer { request, place, state, at_ms, inherited };
-            judge.weigh(connection, &mut view, answer, required)?;
+            if let Some(meaning) = meaning(&answer, relation, &run.terms, now_ms) {
+                // An answer from the future was stored before the clock was set back, so it counts as the oldest.
+                let date = age_ms(at_ms, now_ms).map(|_| at_ms);
+                let rank = (meaning, date, at_ms, request);
+                if best.is_none_or(|(known, _)| known < rank) {
+                    best = Some((rank, answer));
+                }
+            }
         }
-        let mut what = view.verdict(held);
+        let best = best.map(|((meaning, ..), answer)| (meaning, answer));
+        let mut what = decide(best, held.get(place).copied().flatten());
         if any_barred && what.is_free() {
             let purged = purged_at.query_row([key], |row| row.get(0)).optional()?;
             what = purged.map_or(what, Found::Purged);
@@ -176,73 +188,58 @@ pub(super) fn find(
     Ok(found)
 }
 
-/// Weighs the stored answers for one run.
-struct Judge<'a> {
-    shared: &'a Shared,
-    run: &'a RunState,
-    fields: &'a Fields,
+/// Whether the required fields of an answer contain ours, and whether ours contain theirs.
+type Relation = (bool, bool);
+
+/// Of the answers to one lookup, the one with the highest rank counts: the meaning, and then the newest.
+type Rank = (Meaning, Option<i64>, i64, i64);
+
+/// What a stored answer means for a lookup. If there are several, the last one of this list counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meaning {
+    /// There is a contact that may not be used: the same person would be charged again.
+    PaidBefore,
+    /// A user decided not to send the lookup again.
+    Dropped,
+    /// The lookup is in doubt, which keeps it from being sent.
+    InDoubt,
+    /// It answers the lookup.
+    Answers,
+}
+
+/// What this answer means for a lookup of a run with these terms; `None` if it does not count.
+fn meaning(
+    answer: &Answer,
+    (ours_in_theirs, theirs_in_ours): Relation,
+    terms: &Terms,
     now_ms: i64,
-    /// For each set of fields, whether it contains ours, and whether ours contains it. By the number of the set:
-    /// nearly always there is one.
-    related: HashMap<i64, (bool, bool)>,
+) -> Option<Meaning> {
+    let age = age_ms(answer.at_ms, now_ms).map(Duration::from_millis);
+    let is_young =
+        |longest: Option<Duration>| longest.is_none_or(|longest| age.is_some_and(|age| age <= longest));
+    let is_fresh = |longest| !answer.inherited || !terms.refresh && is_young(longest);
+    let is_related = ours_in_theirs || theirs_in_ours;
+    match answer.state {
+        state::HIT if ours_in_theirs && is_fresh(terms.max_age) => Some(Meaning::Answers),
+        state::HIT => Some(Meaning::PaidBefore),
+        state::MISS if theirs_in_ours && is_fresh(terms.miss_max_age) => Some(Meaning::Answers),
+        state::REJECTED if is_fresh(terms.miss_max_age) => Some(Meaning::Answers),
+        state::UNKNOWN | state::LEFT if is_related && !terms.resend => Some(Meaning::InDoubt),
+        state::DROPPED if is_related => Some(Meaning::Dropped),
+        _ => None,
+    }
 }
 
-/// The answers to one lookup that count, the newest of each sort.
-#[derive(Default)]
-struct View {
-    usable: Option<Answer>,
-    doubt: Option<Answer>,
-    dropped: Option<Answer>,
-    /// Whether there is a contact that may not be used.
-    again: bool,
-}
-
-impl Judge<'_> {
-    /// Takes one answer into account, in any order.
-    fn weigh(
-        &mut self,
-        connection: &Connection,
-        view: &mut View,
-        answer: Answer,
-        required: i64,
-    ) -> Result<(), Fault> {
-        let (ours_within, within_ours) = if let Some(known) = self.related.get(&required) {
-            *known
-        } else {
-            let theirs = self.shared.field_sets.get(connection, required)?;
-            let related = (within(self.fields, &theirs), within(&theirs, self.fields));
-            self.related.insert(required, related);
-            related
-        };
-        let terms = &self.run.terms;
-        let fresh = |most: Option<Duration>| {
-            let age = age_ms(answer.at_ms, self.now_ms);
-            let may_be = |most| age.is_some_and(|age| Duration::from_millis(age) <= most);
-            !answer.inherited || (!terms.refresh && most.is_none_or(may_be))
-        };
-        let slot = match answer.state {
-            state::HIT if ours_within && fresh(terms.max_age) => &mut view.usable,
-            // Too old, or its required fields do not contain ours: the same person would be charged again.
-            state::HIT => {
-                view.again = true;
-                return Ok(());
-            }
-            state::MISS if within_ours && fresh(terms.miss_max_age) => &mut view.usable,
-            state::REJECTED if fresh(terms.miss_max_age) => &mut view.usable,
-            state::UNKNOWN | state::LEFT if (ours_within || within_ours) && !terms.resend => &mut view.doubt,
-            state::DROPPED if ours_within || within_ours => &mut view.dropped,
-            _ => return Ok(()),
-        };
-        // An answer with a time in the future is from before the clock was set back, so it counts as the oldest.
-        let date = |answer: Answer| {
-            (age_ms(answer.at_ms, self.now_ms).map(|_| answer.at_ms), answer.at_ms, answer.request)
-        };
-        if slot.is_none_or(|known| date(known) < date(answer)) {
-            // A doubt that a dead process has left is not from this run.
-            let inherited = answer.inherited || answer.state == state::LEFT;
-            *slot = Some(Answer { inherited, ..answer });
-        }
-        Ok(())
+/// How a lookup stands, by its best answer and a request in flight. A request that was sent in spite of a doubt will
+/// replace the doubt, so the request counts.
+fn decide(best: Option<(Meaning, Answer)>, held: Option<Found>) -> Found {
+    match (best, held) {
+        (Some((Meaning::Answers, answer)), _) => Found::Answer(answer),
+        (_, Some(held)) => held,
+        (Some((Meaning::InDoubt, doubt)), None) => Found::Answer(doubt),
+        (Some((Meaning::Dropped, dropped)), None) => Found::Dropped(dropped),
+        (Some((Meaning::PaidBefore, _)), None) => Found::Again,
+        (None, None) => Found::Free,
     }
 }
 
@@ -255,24 +252,6 @@ const CORRECTION_MS: i64 = 60_000;
 fn age_ms(at_ms: i64, now_ms: i64) -> Option<u64> {
     let age = now_ms.saturating_sub(at_ms);
     (age >= -CORRECTION_MS).then(|| u64::try_from(age).unwrap_or_default())
-}
-
-impl View {
-    /// `held` stands above doubts: a request in flight that was sent in spite of a doubt will replace it.
-    fn verdict(self, held: Option<Found>) -> Found {
-        if let Some(usable) = self.usable {
-            return Found::Answer(usable);
-        }
-        if let Some(held) = held {
-            return held;
-        }
-        match (self.doubt, self.dropped) {
-            (Some(doubt), _) => Found::Answer(doubt),
-            (None, Some(dropped)) => Found::Dropped(dropped),
-            (None, None) if self.again => Found::Again,
-            (None, None) => Found::Free,
-        }
-    }
 }
 
 /// The contact or the reason of an answer: a copy, because a slice would keep its whole block in memory for as long as
@@ -374,4 +353,45 @@ fn dropped(at_ms: i64) -> Message {
 
 fn purged(at_ms: i64) -> Message {
     message!("purged on {}: {} lets it be asked for again", &utc(at_ms), Advice::Allow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_and_the_age_decide_whether_an_answer_counts() {
+        use Meaning::{Answers, Dropped, InDoubt, PaidBefore};
+        let week = Some(Duration::from_hours(7 * 24));
+        let terms = Terms { max_age: week, miss_max_age: week, ..Terms::default() };
+        let mean = |state, relation, days, terms: &Terms| {
+            let (now_ms, day_ms) = (100 * 86_400_000_i64, 86_400_000_i64);
+            let answer =
+                Answer { request: 1, place: 0, state, at_ms: now_ms - days * day_ms, inherited: true };
+            let own = Answer { inherited: false, ..answer };
+            [answer, own].map(|answer| meaning(&answer, relation, terms, now_ms))
+        };
+        // The same fields; theirs have more; ours have more; neither contains the other.
+        let relations = [(true, true), (true, false), (false, true), (false, false)];
+        for (state, expected) in [
+            (state::HIT, [Some(Answers), Some(Answers), Some(PaidBefore), Some(PaidBefore)]),
+            (state::MISS, [Some(Answers), None, Some(Answers), None]),
+            (state::REJECTED, [Some(Answers); 4]),
+            (state::UNKNOWN, [Some(InDoubt), Some(InDoubt), Some(InDoubt), None]),
+            (state::LEFT, [Some(InDoubt), Some(InDoubt), Some(InDoubt), None]),
+            (state::DROPPED, [Some(Dropped), Some(Dropped), Some(Dropped), None]),
+            (state::ASKED_AGAIN, [None; 4]),
+        ] {
+            for (relation, expected) in relations.into_iter().zip(expected) {
+                assert_eq!(mean(state, relation, 7, &terms), [expected; 2], "{state} {relation:?}");
+            }
+        }
+        // Answers that are too old, or that a run refreshes, unless they came since it began.
+        let refresh = Terms { refresh: true, ..terms.clone() };
+        for (days, terms) in [(8, &terms), (1, &refresh)] {
+            assert_eq!(mean(state::HIT, (true, true), days, terms), [Some(PaidBefore), Some(Answers)]);
+            assert_eq!(mean(state::MISS, (true, true), days, terms), [None, Some(Answers)]);
+        }
+        assert_eq!(mean(state::UNKNOWN, (true, true), 1, &Terms { resend: true, ..terms }), [None; 2]);
+    }
 }
