@@ -202,18 +202,6 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_request_is_told_from_a_bad_record() {
-        let mut splits = Splits::default();
-        let group = splits.open();
-        for probe in 1..=HOPELESS {
-            assert!(splits.may_send(group));
-            splits.sent(group);
-            assert!(!splits.may_send(group), "one after another");
-            assert_eq!(splits.refused(group), probe == HOPELESS);
-        }
-    }
-
-    #[test]
     fn what_refuses_every_size_is_told_from_a_large_record() {
         let mut splits = Splits::default();
         for alone in 1..=HOPELESS {
