@@ -7,14 +7,13 @@ is, and how it runs and ends, is in `_calls`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.call import Call, ListCall
 from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
-from ._calls.streams import Intake, Stream
+from ._calls.streams import Stream
 from ._calls.waiting import run_to_end
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
@@ -178,11 +177,10 @@ class BlockingCalls:
                 store_only=store_only,
                 read_ahead=read_ahead,
             )
-            read = partial(self._session.read, options=options)
             if looks_wrong(rows):
-                read(rows)
+                self._session.read(rows, options)
             call = self._session.begin(RowStreamCall, "stream", options, Watch(progress, length(rows)))
-        return Stream(call, Intake(call, read), slices(rows, call.part_rows))
+        return Stream(call, slices(rows, call.part_rows))
 
     @property
     def last_results(self) -> Results | None:

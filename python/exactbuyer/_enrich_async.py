@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
@@ -15,7 +14,6 @@ from ._calls.call import Call, ListCall
 from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
-from ._calls.streams import Intake
 from ._calls.waiting import Waiter, raise_if_cancelled, run_to_end_async
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
@@ -123,12 +121,11 @@ class AwaitableCalls:
                 store_only=store_only,
                 read_ahead=read_ahead,
             )
-            read = partial(self._session.read, options=options)
             if not isinstance(rows, AsyncIterable) and looks_wrong(rows):
-                read(rows)
+                self._session.read(rows, options)
             call = self._session.begin(RowStreamCall, "stream_async", options, Watch(progress, length(rows)))
         source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, call.part_rows)
-        return AsyncStream(call, Intake(call, read), source)
+        return AsyncStream(call, source)
 
     async def recover_async(self) -> Results:
         """The awaitable version of `recover`: the same result. If it is cancelled, nothing is lost.

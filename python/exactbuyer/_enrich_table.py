@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ._calls.cluster_call import ClusterCall, call_of_frame
 from ._calls.options import CallOptions
+from ._calls.streams import TableStream
 from ._calls.table_calls import TableCall, TableStreamCall
-from ._calls.table_stream import TableStream
 from ._calls.waiting import run_to_end, run_to_end_async
 from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
 from ._frames.cluster.planner import ClusterInput
@@ -163,7 +163,9 @@ class TableCalls:
                 reader = reader_of(data, table_request, settings)
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
-                return cast("DataT", reader.out(TableStream(stream, reader).batches()))
+                return cast(
+                    "DataT", reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
+                )
             else:
                 table_input = TableInput(data, table_request, settings)
                 watch = Watch(progress, table_input.rows)

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ._calls.options import CallOptions
+from ._calls.streams import TableStream
 from ._calls.table_calls import TableStreamCall
-from ._calls.table_stream import TableStream
 from .report.progress import ProgressOption, Watch
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class FileStream(TableStream):
         call = self._session.begin(_FileCall, "enrich", options, Watch(progress, rows))
         call.while_waiting = while_waiting
         call.work_on(reader)
-        super().__init__(call, reader)
+        super().__init__(call, reader.parts(call.part_rows))
 
     @property
     def is_over(self) -> bool:

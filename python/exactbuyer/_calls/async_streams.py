@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.results import Result
 
 from .call import TICK_S
-from .streams import Intake, StreamBase, log_unread_rows
+from .streams import StreamBase, log_unread_rows
 from .waiting import Waiter
 
 if TYPE_CHECKING:
@@ -38,12 +39,18 @@ class AsyncSource:
         self._task.add_done_callback(lambda _: waiter.wake())
 
     async def _read(self) -> None:
-        async for row in self._source:
-            self._rows.append(row)
-            self._waiter.wake()
-            while len(self._rows) >= self._most:
-                self._has_room.clear()
-                await self._has_room.wait()
+        try:
+            async for row in self._source:
+                self._rows.append(row)
+                self._waiter.wake()
+                while len(self._rows) >= self._most:
+                    self._has_room.clear()
+                    await self._has_room.wait()
+        finally:
+            # Here, and not where the stream is closed: its end may have to run in the task that began it.
+            source: object = self._source
+            if isinstance(source, AsyncGeneratorType):
+                await source.aclose()
 
     def take(self) -> list[object]:
         """The rows that were read since the last call."""
@@ -70,9 +77,17 @@ class AsyncSource:
 
     def close(self) -> None:
         """Reads no further."""
+        if self._closed:
+            # Cancelling again would also cancel the end of a generator.
+            return
         self._closed = True
         if not self._task.get_loop().is_closed():
             self._task.cancel()
+
+    async def wait_until_closed(self) -> None:
+        """Waits for the end of a generator, where that is possible."""
+        if self.belongs_here() and self._task is not asyncio.current_task():
+            await asyncio.wait({self._task})
 
 
 class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
@@ -82,15 +97,16 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
     early, it sends no new request. `BulkEnricher.recover` returns the results of its requests in flight, and
     those that were paid for but not yet yielded. If `anext()` is cancelled, nothing is lost: the next
     `anext()` continues.
+
+    An async generator as the source is closed with the stream, and `aclose()` waits until it is. You cannot
+    continue with it, because it is read ahead in a task of its own, which is cancelled. Any other source is
+    left as `Stream` leaves it.
     """
 
     __module__ = "exactbuyer"
 
-    def __init__(
-        self, call: StreamCall[Result], intake: Intake, source: Iterator[Any] | AsyncIterator[object]
-    ) -> None:
-        super().__init__(call, intake)
-        self._source = source
+    def __init__(self, call: StreamCall[Result], source: Iterator[Any] | AsyncIterator[object]) -> None:
+        super().__init__(call, source)
         self._waiter: Waiter | None = None
         self._reader: AsyncSource | None = None
 
@@ -114,7 +130,7 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
         raise StopAsyncIteration
 
     async def _advance(self) -> bool:
-        call, intake = self._call, self._intake
+        call = self._call
         if self._closed:
             return False
         waiter = self._waiter = self._waiter_here()
@@ -122,7 +138,7 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
             if isinstance(self._source, AsyncIterator):
                 self._feed_from(self._source, waiter)
             else:
-                while intake.wants() and intake.pull(self._source):  # noqa: ASYNC110 - lets others run
+                while call.wants() and call.pull(self._source):  # noqa: ASYNC110 - lets others run
                     await asyncio.sleep(0)
             if not waiter.waiting:
                 call.collect()
@@ -132,25 +148,25 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
                 return True
             if call.over():
                 return False
-            polling = intake.wants() and self._reader is None
+            polling = call.wants() and self._reader is None
             await waiter.wait(0.0 if polling else TICK_S)
 
     def _feed_from(self, source: AsyncIterator[object], waiter: Waiter) -> None:
         """Feeds what has been read meanwhile; at the source's end says so, with what it raised if it did."""
-        call, intake = self._call, self._intake
-        if intake.ended:
+        call = self._call
+        if call.ended:
             return
         reader = self._reader = self._reader or AsyncSource(source, call.part_rows, waiter)
         if not reader.belongs_here():
             reader.close()
-            intake.feed(reader.take())
+            call.feed_part(reader.take())
             lost = (
                 "an async source can be read only in the event loop in which it was begun, which is another"
             )
-            intake.end(ExactBuyerError(lost))
+            call.end(ExactBuyerError(lost))
             return
-        if intake.wants() and (rows := reader.take()):
-            intake.feed(rows)
+        if call.wants() and (rows := reader.take()):
+            call.feed_part(rows)
         if reader.is_over():
             trouble = reader.trouble()
             if trouble is not None and not isinstance(trouble, Exception):
@@ -158,7 +174,7 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
                 self._detach()
                 self._end_reading()
                 raise trouble
-            intake.end(trouble)
+            call.end(trouble)
 
     def _waiter_here(self) -> Waiter:
         """A waiter for the loop that is running now: the loop of an earlier one may be closed."""
@@ -176,21 +192,23 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
 
     async def aclose(self) -> None:
         """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""
-        if self._closed:
-            return
-        call = self._call
-        call.keep_for_recovery()
-        self._closed = True
-        waiter = self._waiter = self._waiter_here()
-        try:
-            call.stop()
-            if self._reader is not None:
-                self._reader.close()
-            await waiter.until_over()
-        finally:
-            call.detach()
-            self._end_reading()
-            log_unread_rows(call)
+        if not self._closed:
+            call = self._call
+            call.keep_for_recovery()
+            self._closed = True
+            waiter = self._waiter = self._waiter_here()
+            try:
+                call.stop()
+                if self._reader is not None:
+                    self._reader.close()
+                await waiter.until_over()
+            finally:
+                call.detach()
+                self._end_reading()
+                log_unread_rows(call)
+        self._let_go()
+        if self._reader is not None:
+            await self._reader.wait_until_closed()
 
     def __del__(self) -> None:
         super().__del__()

@@ -10,6 +10,14 @@ PATIENCE_S = 0.05
 """How long one slice is read from a source before finished rows are looked at."""
 
 
+class CutShort(list[object]):
+    """The rows before an interruption of the source, such as Ctrl-C, which is raised once they are fed."""
+
+    def __init__(self, rows: Iterable[object], interrupt: BaseException) -> None:
+        super().__init__(rows)
+        self.interrupt = interrupt
+
+
 def looks_wrong(rows: object) -> bool:
     """Whether this is iterable, but may not be a sequence of rows. The core decides.
 
@@ -26,7 +34,8 @@ def looks_wrong(rows: object) -> bool:
 def slices(rows: Iterable[object], size: int) -> Iterator[Sequence[object]]:
     """The rows in slices of `size`, or in shorter slices if the source is slow.
 
-    An exception of the source is raised after the rows that came before it. A column is cut, not iterated
+    An exception of the source is raised after the rows that came before it, which are counted: somebody may
+    continue with the same iterator. A column is cut, not iterated
     over: its parts are still columns, so the type of their numbers is known.
     """
     if _is_column(rows):
@@ -36,7 +45,7 @@ def slices(rows: Iterable[object], size: int) -> Iterator[Sequence[object]]:
     iterator, ended = iter(rows), False
     while not ended:
         part: list[object] = []
-        trouble: Exception | None = None
+        trouble: BaseException | None = None
         deadline = time.monotonic() + PATIENCE_S
         try:
             for row in iterator:
@@ -45,10 +54,10 @@ def slices(rows: Iterable[object], size: int) -> Iterator[Sequence[object]]:
                     break
             else:
                 ended = True
-        except Exception as raised:  # noqa: BLE001 - raised in its place, below
+        except BaseException as raised:  # noqa: BLE001 - raised in its place, below
             trouble = raised
         if part:
-            yield part
+            yield part if trouble is None or isinstance(trouble, Exception) else CutShort(part, trouble)
         if trouble is not None:
             raise trouble
 

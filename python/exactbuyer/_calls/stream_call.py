@@ -1,14 +1,18 @@
-"""Calls that take rows as they come, and hand out what is known in order. How a call ends is in `call.py`."""
+"""Calls that take rows as they come, and hand out what is known in order. How a call ends is in `call.py`.
+
+Owns how a source is read: at most as many rows as the window holds, in slices that fill a request.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from exactbuyer.report.results import Result
 from exactbuyer.results import Results
 
 from .call import Call
+from .slices import CutShort, cut
 
 if TYPE_CHECKING:
     from exactbuyer._core import Rows, Run
@@ -35,6 +39,10 @@ class StreamCall(Call, Generic[ItemT]):
     def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
         super().__init__(run, name, session, options, watch)
         self.fed = 0
+        self.ended = False
+        """Whether no more rows come."""
+        self.trouble: Exception | None = None
+        """What the source raised, or the reader of its rows. It is raised in its place."""
         self.part_rows = min(self.settings.chunk_size, options.read_ahead or self.settings.chunk_size)
         """The most rows that are read at a time."""
 
@@ -53,6 +61,49 @@ class StreamCall(Call, Generic[ItemT]):
     def feed(self, rows: Rows) -> None:
         self.fed += len(rows)
         super().feed(rows)
+
+    def wants(self) -> bool:
+        """Whether a part of the source may be read now."""
+        return not self.ended and self.has_room()
+
+    def pull(self, source: Iterator[Any]) -> bool:
+        """Reads a part of the source and feeds it; whether the source had a whole one at once."""
+        try:
+            part = next(source)
+        except StopIteration:
+            self.end()
+            return False
+        except Exception as trouble:  # noqa: BLE001 - raised in its place
+            self.end(trouble)
+            return False
+        self.feed_part(part)
+        if isinstance(part, CutShort):
+            raise part.interrupt
+        return len(part) == self.part_rows
+
+    def feed_part(self, part: Any) -> None:
+        """Feeds the rows of a part of the source."""
+        try:
+            rows = self.read(part, self.fed)
+        except Exception as trouble:  # noqa: BLE001 - raised in its place
+            self.feed_before_trouble(part)
+            self.end(trouble)
+        else:
+            self.keep_part(part)
+            self.feed(rows)
+
+    def end(self, trouble: Exception | None = None) -> None:
+        """No more rows come, for this reason if there is one."""
+        if not self.ended:
+            self.ended, self.trouble = True, trouble
+            self.run.finish()
+
+    def read(self, part: Any, first_row: int) -> Rows:
+        """Reads the rows of a part of the source; `first_row` is the number of the first."""
+        raise NotImplementedError
+
+    def feed_before_trouble(self, part: Any) -> None:
+        """Feeds the rows of a part before the first that cannot be read."""
 
     def keep_part(self, part: Any) -> None:
         """Keeps a part of the source, whose rows are fed next."""
@@ -89,6 +140,20 @@ class RowStreamCall(StreamCall[Result]):
         self._current: list[Result] = []
         self._at = 0
         self._handed_out = 0
+
+    def read(self, part: Any, first_row: int) -> Rows:
+        return self._session.read(part, self._options, first_row)
+
+    def feed_before_trouble(self, part: Any) -> None:
+        good = next((at for at, row in enumerate(part) if not self._readable(row)), 0)
+        self.feed(self.read(cut(part, 0, good), self.fed))
+
+    def _readable(self, row: object) -> bool:
+        try:
+            self.read([row], 0)
+        except Exception:  # noqa: BLE001 - the question is whether it raises
+            return False
+        return True
 
     def collect(self) -> None:
         # Results are taken and kept in a single C call. A Ctrl-C between the two would lose a list that was

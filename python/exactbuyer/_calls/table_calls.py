@@ -161,6 +161,10 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         self._sources: deque[Any] = deque()
         self._ready: deque[tuple[Batches, Any]] = deque()
 
+    def read(self, part: Any, first_row: int) -> Rows:
+        # A block is read as a whole, or not at all.
+        return self.source.read(part, first_row=first_row)
+
     def keep_part(self, part: Any) -> None:
         self._sources.append(part)
 
