@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ._calls.call import Call, ListCall
+from ._calls.list_call import ListCall
 from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
@@ -20,6 +20,7 @@ from .report.progress import ProgressOption, Watch
 from .results import Results
 
 if TYPE_CHECKING:
+    from ._calls.call import Call
     from ._calls.session import Session
     from .field_types import FieldType, RequiredField
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
-from ._calls.call import Call, ListCall
+from ._calls.list_call import ListCall
 from ._calls.options import CallOptions, OnError, check_on_error, refuse_invalid
 from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
@@ -22,6 +22,7 @@ from .results import Results
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ._calls.call import Call
     from ._calls.session import Session
     from ._core import Rows
     from .field_types import FieldType, RequiredField

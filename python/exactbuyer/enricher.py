@@ -325,7 +325,10 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         """Stops every call of this enricher, and waits up to `grace` for its requests in flight.
 
         Calls in other threads end; their remaining rows are `not_sent`. Receipts and `recover()` still work
-        afterwards, but every call that would send raises an error. Closing again does nothing.
+        afterwards, but every call that would send raises an error.
+
+        Ctrl-C ends the wait, and so does the cancellation of `aclose()`. The requests in flight go on: call
+        `close` again to wait for them. The end of the program does so, too, for up to 3 seconds.
 
         When `close` returns, all answers are on the disk. If nothing else uses the store, its files are
         closed and its log (`-wal`) is deleted, so the store can be copied, moved or deleted. If something

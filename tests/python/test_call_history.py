@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import logging
 import threading
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from exactbuyer import Receipt
+from exactbuyer import BulkEnricher, Receipt, StoreWarning
+from exactbuyer._calls import call_history
+from exactbuyer._calls.call import Call
 from exactbuyer._calls.call_history import CallHistory
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from exactbuyer.sandbox import Sandbox
+
+ROWS = ["ana@acme.example", "bo@acme.example", "cy@acme.example"]
 WAIT_S = 20.0
 
 
@@ -19,6 +30,7 @@ class Left:
     def __init__(self) -> None:
         self.settled: Receipt | None = None
         self.is_handed_out = False
+        self.is_given_up = False
 
     def receipt_so_far(self) -> Receipt | None:
         return None if self.settled is not None else Receipt(sent=7)
@@ -62,3 +74,97 @@ def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
     thread.join(WAIT_S)
     assert seen == [321 if ask == "enter" else 28]
     assert history.total().requests == (3 if ask == "enter" else 2)
+
+
+def can_be_used(history: CallHistory) -> bool:
+    """Whether another thread can use the history now."""
+    thread = threading.Thread(target=history.total, daemon=True)
+    thread.start()
+    thread.join(WAIT_S)
+    return not thread.is_alive()
+
+
+class Asking(logging.Handler):
+    """A handler with a lock, as all have. The thread that holds it may need the history for a stream."""
+
+    def __init__(self, history: CallHistory) -> None:
+        super().__init__()
+        self.history = history
+        self.lines: dict[str, bool] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines[record.getMessage()] = can_be_used(self.history)
+
+
+@pytest.fixture
+def left(fakes: ModuleType, monkeypatch: pytest.MonkeyPatch) -> BulkEnricher:
+    """An enricher that has two calls that were left, and gives one of them up at its next call."""
+    enricher = BulkEnricher("any", store=None, chunk_size=2)
+    for _ in range(2):
+        next(enricher.stream(ROWS, progress=False))
+    monkeypatch.setattr(call_history, "MOST_ROWS", 0)
+    return enricher
+
+
+def test_nothing_is_logged_while_the_history_is_locked(left: BulkEnricher) -> None:
+    history = left._session.history
+    log = Asking(history)
+    logging.getLogger("exactbuyer").addHandler(log)
+    try:
+        left.enrich(ROWS, progress=False)
+    finally:
+        logging.getLogger("exactbuyer").removeHandler(log)
+    assert [free for line, free in log.lines.items() if "no longer kept" in line] == [True]
+    with pytest.warns(StoreWarning, match="rows of 1 call "):
+        assert len(left.recover()) == len(ROWS) - 1
+    assert left.recover() == []
+
+
+def test_nor_is_a_display_called(everybody: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url, store=None)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(enricher.enrich_async(ROWS, progress=False))
+    while not enricher._session.history.calls():
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    free: list[bool] = []
+    tick = Call.tick
+
+    def ask_and_tick(call: Call, **how: Any) -> None:
+        free.append(can_be_used(enricher._session.history))
+        tick(call, **how)
+
+    monkeypatch.setattr(Call, "tick", ask_and_tick)
+    assert len(enricher.recover()) == len(ROWS)
+    assert set(free) == {True}
+    assert not task.done()
+
+
+def test_a_stream_that_is_collected_amid_the_history_logs_nothing_and_loses_nothing(
+    fakes: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    enricher = BulkEnricher("any", store=None, chunk_size=2)
+    stream = enricher.stream(ROWS, progress=False)
+    next(stream)
+    caplog.clear()
+    with enricher._session.history._lock:
+        del stream
+        gc.collect()
+    assert not caplog.records
+    assert [row["value"] for row in enricher.recover()] == ROWS[1:]
+
+
+def test_a_call_that_was_given_up_does_not_come_back(left: BulkEnricher) -> None:
+    history = left._session.history
+    call = history._interrupted[0]
+    # As if it had been awaited in a loop that is closed later.
+    loop = asyncio.new_event_loop()
+    call.await_in(loop)
+    left.enrich(ROWS, progress=False)
+    assert call.is_given_up
+    loop.close()
+    with pytest.warns(StoreWarning):
+        assert left.recover()
+    call.detach()
+    assert left.recover() == []

@@ -21,8 +21,8 @@ from test_store_processes import answer, start
 
 from exactbuyer import Budget, BulkEnricher, ConfigError
 from exactbuyer._calls import session as _session
-from exactbuyer._calls.call import ListCall
 from exactbuyer._calls.copies import with_login
+from exactbuyer._calls.list_call import ListCall
 from exactbuyer._calls.options import CallOptions
 from exactbuyer.report.progress import Watch
 from exactbuyer.store import Store, migrate

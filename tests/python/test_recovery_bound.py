@@ -14,7 +14,8 @@ from store_runs import emails
 
 from exactbuyer import BulkEnricher, StoreWarning
 from exactbuyer._calls import call_history
-from exactbuyer._calls.call import Call, ListCall
+from exactbuyer._calls.call import Call
+from exactbuyer._calls.list_call import ListCall
 from exactbuyer._calls.options import CallOptions
 from exactbuyer._calls.stream_call import RowStreamCall
 from exactbuyer._frames.readers import PyarrowTableReader
@@ -189,11 +190,11 @@ def test_a_call_is_not_given_up_while_its_own_caller_still_takes_its_rows(
         list(getattr(enricher, name)(PEOPLE[:ROWS], progress=False))
     assert caught.value.results is not None
     assert [row["status"] for row in caught.value.results] == ["not_sent"] * ROWS
-    assert not enricher._session.history.given_up
+    assert not enricher._session.history.take_given_up()
     # From then on it may be.
     history.keep_for_recovery(another_call())
     history.trim()
-    assert history.given_up == 1
+    assert history.take_given_up() == 1
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from exactbuyer import BulkEnricher, ExactBuyerError, Results
-from exactbuyer._calls.call import ListCall
+from exactbuyer._calls.list_call import ListCall
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 

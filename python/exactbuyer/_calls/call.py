@@ -10,7 +10,6 @@ import enum
 import logging
 import weakref
 from contextlib import suppress
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer import exceptions
@@ -20,7 +19,6 @@ from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import count, duration
-from exactbuyer.results import Results
 from exactbuyer.settings import LOOPBACK
 
 if TYPE_CHECKING:
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from exactbuyer._core import Rows, Run
     from exactbuyer.report.progress import Watch
+    from exactbuyer.results import Results
 
     from .options import CallOptions, OnError
     from .session import Session
@@ -86,7 +85,8 @@ class Call:
         """Its receipt, once the call history has it. The history sets it."""
         self.is_handed_out = False
         """Whether `recover()` is working on it, or has returned it."""
-        self._is_given_up = False
+        self.is_given_up = False
+        """Whether its rows were dropped. The history sets it."""
         self._rest: Results | None = None
         self._caller = Caller.WAITING
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
@@ -100,7 +100,7 @@ class Call:
 
     def is_abandoned(self) -> bool:
         """Whether its event loop was closed, so that nothing will continue the call."""
-        if self._loop is None or self._caller is Caller.SERVED:
+        if self._loop is None or self._caller is not Caller.WAITING:
             return False
         loop = self._loop()
         return loop is None or loop.is_closed()
@@ -152,7 +152,7 @@ class Call:
 
     def over(self) -> bool:
         """Whether every row's outcome has been taken, or the call was given up."""
-        return self._is_given_up or self.run.over()
+        return self.is_given_up or self.run.over()
 
     def until_over(self) -> None:
         """Waits until it is over."""
@@ -165,7 +165,7 @@ class Call:
 
     def may_be_given_up(self) -> bool:
         """Whether nothing of it is under way, its caller has left, and its rows are kept."""
-        if self._caller is not Caller.LEFT or self._is_given_up:
+        if self._caller is not Caller.LEFT:
             return False
         progress = self.run.progress()
         return not progress["in_flight"] and progress["done"] >= progress["rows"]
@@ -183,11 +183,9 @@ class Call:
         store = self._session.store
         return store is not None and not self.unstored() and store.exists()
 
-    def give_up(self, *, is_stored: bool) -> None:
-        """Drops its rows and keeps its receipt. Only if it `may_be_given_up`."""
-        self._is_given_up = True
-        receipt = self._current_receipt()
-        self._session.history.add_receipt(self, receipt)
+    def log_given_up(self, *, is_stored: bool) -> None:
+        """Logs that its rows are no longer kept."""
+        receipt = self.receipt()
         logger.log(
             logging.INFO if is_stored else logging.WARNING,
             "%s of an interrupted call that was not recovered (%s) are no longer kept: %s",
@@ -213,14 +211,23 @@ class Call:
         """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
         self._session.history.keep_for_recovery(self)
 
+    def leave(self) -> None:
+        """Stops, waits for nothing, and leaves the remaining rows to `recover()`. Shows and logs nothing."""
+        self.keep_for_recovery()
+        self.stop()
+        self._watch.interrupted()
+        self._caller = Caller.LEFT
+
     def detach(self) -> None:
-        """Stops, waits for nothing, and leaves the remaining rows to `recover()`."""
+        """As :meth:`leave`, and shows how far it came. The collector may call it at any moment."""
         if self._caller is Caller.SERVED:
             return
         try:
             self.keep_for_recovery()
             self.stop()
             self._watch.interrupted()
+            if self.is_amid_history():
+                return
             self.tick(last=True)
             self._session.history.trim()
             # A stream may have been left with every row handed out: then there is nothing to recover.
@@ -228,6 +235,10 @@ class Call:
                 self._session.history.drop(self)
         finally:
             self._caller = Caller.LEFT
+
+    def is_amid_history(self) -> bool:
+        """Whether the collector has interrupted the call history: then nothing may be logged."""
+        return self._session.history.is_locked_here()
 
     def interrupt(self) -> Interrupted:
         """After Ctrl-C: stops, waits for the requests in flight, and returns the exception to raise.
@@ -371,30 +382,3 @@ class Call:
         logger.debug(
             "%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s, extra=SHOWN_BY_CLI
         )
-
-
-class ListCall(Call):
-    """A call whose rows were all given at once: their results are built in place."""
-
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
-        self._filled = Results(cast("Any", repeat(None, watch.total or 0)))
-
-    def collect(self) -> None:
-        self.run.fill(self._filled)
-
-    def kept_rows(self) -> int:
-        return len(self._filled)
-
-    def rest(self) -> Results:
-        # Where Ctrl-C came before the run had them all, the last rows never began.
-        del self._filled[self.run.receipt()["rows"] :]
-        if self.is_broken():
-            for place, row in enumerate(cast("list[Any]", self._filled)):
-                if row is None:
-                    self._filled[place] = {"value": None, "enriched_contact": None, "status": "unknown"}
-        return self._filled
-
-    def _where_results_are(self) -> str:
-        rows = len(self._filled)
-        return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in {self._places()}."

@@ -5,6 +5,9 @@ Shared by every thread of an enricher. Knows nothing of rows or settings.
 Python's garbage collector can run whenever an object is made. If it finds an abandoned stream, the stream's
 call is kept and entered here, possibly by a thread that is just doing the same for another call. So the lock
 is reentrant, and a value that was read before an object was made is read again afterwards.
+
+Nobody calls the log, a progress display or a function of the user while holding the lock: these have locks of
+their own, and the thread that holds one of those may be collecting a stream.
 """
 
 from __future__ import annotations
@@ -35,10 +38,10 @@ class CallHistory:
     """Receipts and interrupted calls."""
 
     def __init__(self) -> None:
-        self.given_up = 0
         self.last_results: Results | None = None
         """What the call that ended last has returned or raised, until the next call (also a refused one)."""
         self._lock = threading.RLock()
+        self._given_up = 0
         self._settled = Receipt()
         self._last: Receipt | None = None
         self._interrupted: deque[Call] = deque()
@@ -57,11 +60,19 @@ class CallHistory:
         with self._lock:
             while True:
                 settled = self._settled
-                calls = dict.fromkeys([*self._interrupted.copy(), *self._begun.values()])
-                receipts = [call.receipt_so_far() for call in calls]
+                receipts = [call.receipt_so_far() for call in self.calls()]
                 total = sum((receipt for receipt in receipts if receipt is not None), settled)
                 if self._settled is settled:
                     return total
+
+    def calls(self) -> list[Call]:
+        """The calls that may be under way, or wait for `recover()`."""
+        with self._lock:
+            return list(dict.fromkeys([*self._interrupted.copy(), *self._begun.values()]))
+
+    def is_locked_here(self) -> bool:
+        """Whether this thread is within a method of the history: then the collector has come in between."""
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]  # noqa: SLF001
 
     def begin(self, call: Call) -> None:
         """Notes a call that is about to send, by a weak reference."""
@@ -91,7 +102,7 @@ class CallHistory:
         with self._lock:
             # `is_handed_out` is an attribute of the call, not a weak set: the collector clears weak
             # references before it closes an abandoned coroutine, which then calls this method.
-            if call not in self._interrupted and not call.is_handed_out:
+            if call not in self._interrupted and not (call.is_handed_out or call.is_given_up):
                 self._interrupted.append(call)
 
     def trim(self) -> None:
@@ -100,6 +111,7 @@ class CallHistory:
         A call is also kept while its requests are in flight, because its cost is not known yet, and as long
         as its own caller still takes rows from it.
         """
+        given_up: list[tuple[Call, bool]] = []
         with self._lock:
             kept = 0
             for call in reversed([*self._interrupted]):
@@ -109,9 +121,20 @@ class CallHistory:
                 # Not before: until then, an answer may come that the store does not keep.
                 is_stored = call.is_stored()
                 if kept > (MOST_ROWS_WITH_STORE if is_stored else MOST_ROWS):
-                    call.give_up(is_stored=is_stored)
+                    lost = self._given_up + (not is_stored)
+                    # As in `add_receipt`: no Ctrl-C in between.
+                    call.is_given_up, self._given_up = True, lost
+                    self.add_receipt(call, call.receipt())
+                    given_up.append((call, is_stored))
                     self.drop(call)
-                    self.given_up += not is_stored
+        for call, is_stored in given_up:
+            call.log_given_up(is_stored=is_stored)
+
+    def take_given_up(self) -> int:
+        """How many calls were given up since the last call of this method whose answers no store has."""
+        with self._lock:
+            given_up, self._given_up = self._given_up, 0
+            return given_up
 
     def drop(self, call: Call) -> None:
         """Stops keeping a call."""
@@ -130,7 +153,7 @@ class CallHistory:
         with self._lock:
             for call in list(self._begun.values()):
                 if call.is_abandoned():
-                    call.detach()
+                    call.leave()
             while self._interrupted:
                 call = self._interrupted[0]
                 # Before it is taken out: a Ctrl-C in between leaves it where it is found again.

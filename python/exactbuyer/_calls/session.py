@@ -61,9 +61,10 @@ class Session:
         self._closed = False
         self._closing: Future[None] | None = None
         self._forked = False
-        # Guards what changes when a copy is used for the first time, and closing. Reentrant, because the
-        # collector may close an enricher at any moment.
+        # Guards what changes when a copy is used for the first time.
         self._lock = threading.RLock()
+        # Held by whoever closes: another `close` waits for it. Reentrant, because a signal handler may close.
+        self._being_closed = threading.RLock()
         self.store: Store | None = None
         if settings.store is not None:
             texts = settings.default_region, settings.na_values
@@ -114,6 +115,8 @@ class Session:
             max_credits=options.max_credits,
             **options.for_core(),
         )
+        # If it was closed meanwhile, `close` may not have seen this run.
+        self._refuse_if_closed()
         size = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
         logger.info("%s: %s", name, size, extra=SHOWN_BY_CLI)
         return kind(run, name, self, options, watch)
@@ -169,8 +172,7 @@ class Session:
     def _checked_engine(self) -> Engine:
         """The engine, if this enricher may send. A copy gets its proxy's login from the environment first."""
         with self._lock:
-            if self._closed:
-                raise ConfigError("this enricher is closed: make another one")
+            self._refuse_if_closed()
             if self._origin is not None:
                 self._origin.check(self.settings, self.store)
                 if self._origin.proxy_login:
@@ -181,30 +183,40 @@ class Session:
                     self.settings, self._engine, self._origin = settings, engine, origin
             return self._engine
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise ConfigError("this enricher is closed: make another one")
+
     @staticmethod
     def _engine_of(settings: Settings, store: Store | None) -> Engine:
         return Engine(settings.for_core(), None if store is None else core_of(store), settings.proxy)
 
+    def stop(self, grace_s: float) -> None:
+        """Stops every call, and begins none any more. Waits for nothing."""
+        self._closed = True
+        for call in self.history.calls():
+            call.run.stop(grace_s)
+
     def close(self, grace_s: float) -> None:
-        """Stops every call, waits for what is in flight, and begins none any more."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed, engine = True, self._engine
-        try:
-            engine.close(grace_s)
-        finally:
-            try:
-                if self.store is not None:
-                    self.store.close()
-            finally:
-                if self.server is not None and not self._forked:
-                    self.server.close()
+        """Stops every call, waits for what is in flight, and begins no call any more.
+
+        If Ctrl-C interrupts it, it can be called again. If another thread is closing, it waits for that one:
+        for what is in flight, at most this long.
+        """
+        # Before the lock, so that the shorter grace also ends the wait of another thread.
+        self.stop(grace_s)
+        with self._being_closed:
+            self._engine.close(grace_s)
+            # Not after an interruption: what is in flight still needs its sandbox.
+            if self.store is not None:
+                self.store.close()
+            if self.server is not None and not self._forked:
+                self.server.close()
 
     def closing(self) -> Future[None]:
-        """Closes in a thread of its own, once."""
+        """Closes in a thread of its own; again only if that has failed."""
         with self._lock:
-            if self._closing is None:
+            if self._closing is None or (self._closing.done() and self._closing.exception() is not None):
                 closing: Future[None] = Future()
                 self._closing = closing
 
@@ -221,8 +233,7 @@ class Session:
 
     def take_oldest(self) -> Call | None:
         """The call to recover next. Warns once about calls that were given up."""
-        given_up, self.history.given_up = self.history.given_up, 0
-        if given_up:
+        if given_up := self.history.take_given_up():
             warn_of_given_up(given_up)
         return self.history.take_oldest()
 
@@ -230,6 +241,7 @@ class Session:
         """In a forked child: the calls under way, and the stand-in service, are the parent's."""
         self._forked = True
         self._lock = threading.RLock()
+        self._being_closed = threading.RLock()
         # The thread that closes is not there.
         self._closing = None
         if self._origin is None and self._opened is not None:
@@ -243,8 +255,15 @@ _open: weakref.WeakSet[Session] = weakref.WeakSet()
 def _at_exit() -> None:
     """Gives what is in flight a moment: it is paid for."""
     deadline = time.monotonic() + AT_EXIT_S
-    for session in list(_open):
-        session.close(max(deadline - time.monotonic(), 0.0))
+    sessions = list(_open)
+    # All of them first: none may begin a request while another one is waited for.
+    for session in sessions:
+        session.stop(AT_EXIT_S)
+    for session in sessions:
+        try:
+            session.close(max(deadline - time.monotonic(), 0.0))
+        except Exception:  # noqa: PERF203 - the others are closed all the same
+            logger.warning("an enricher could not be closed", exc_info=True)
 
 
 def _after_fork() -> None:

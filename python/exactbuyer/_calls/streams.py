@@ -175,7 +175,7 @@ class TableStream(BlockingStream[list[Any]]):
 def log_unread_rows(call: StreamCall[Any]) -> None:
     """Logs that rows were left behind, if there are any."""
     left = call.fed - call.handed_out()
-    if left > 0:
+    if left > 0 and not call.is_amid_history():
         logger.warning(
             "the stream was left with %s read and not handed out: "
             "enricher.recover() returns them, and what was paid for among them",

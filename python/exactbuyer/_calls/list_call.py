@@ -1,0 +1,44 @@
+"""Calls whose rows were all given at once. How a call ends is in `call.py`."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, cast
+
+from exactbuyer.results import Results
+
+from .call import Call
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Run
+    from exactbuyer.report.progress import Watch
+
+    from .options import CallOptions
+    from .session import Session
+
+
+class ListCall(Call):
+    """A call that returns a list: its results are built in place."""
+
+    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
+        super().__init__(run, name, session, options, watch)
+        self._filled = Results(cast("Any", repeat(None, watch.total or 0)))
+
+    def collect(self) -> None:
+        self.run.fill(self._filled)
+
+    def kept_rows(self) -> int:
+        return len(self._filled)
+
+    def rest(self) -> Results:
+        # Where Ctrl-C came before the run had them all, the last rows never began.
+        del self._filled[self.run.receipt()["rows"] :]
+        if self.is_broken():
+            for place, row in enumerate(cast("list[Any]", self._filled)):
+                if row is None:
+                    self._filled[place] = {"value": None, "enriched_contact": None, "status": "unknown"}
+        return self._filled
+
+    def _where_results_are(self) -> str:
+        rows = len(self._filled)
+        return f"{f'All {rows:,} rows are' if rows > 1 else 'The row is'} in {self._places()}."
