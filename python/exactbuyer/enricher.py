@@ -21,18 +21,7 @@ from ._enrich_table import TableCalls
 from ._plan import PlanCalls
 from ._traceback import short_traceback
 from .exceptions import ConfigError
-from .settings import (
-    BASE_URL,
-    DEFINITIONS,
-    Body,
-    Budget,
-    Copies,
-    Duration,
-    OnUnknown,
-    Settings,
-    checked,
-    store_path,
-)
+from .settings import BASE_URL, DEFINITIONS, Body, Budget, Copies, Duration, OnUnknown, Settings, checked
 from .settings._auto_store import warn_if_elsewhere
 from .settings._paths import is_address, refuse_address
 from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
@@ -162,9 +151,9 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
                 key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
             given = {name: value for name, value in locals().items() if name in DEFINITIONS}
             settings = checked(**given | {"base_url": hidden_url, "proxy": hidden_proxy})
-            if isinstance(store, str) and store == "auto":
+            if is_auto := isinstance(store, str) and store == "auto":
                 warn_if_elsewhere(settings.store)
-            object.__setattr__(self, "_session", Session(settings, key))
+            object.__setattr__(self, "_session", Session(settings, key, has_auto_store=is_auto))
 
     @classmethod
     def sandbox(  # noqa: D417 - the other arguments are those of the class
@@ -346,8 +335,9 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         # Shown in a traceback out of `__init__`, it has no settings yet.
         settings = self._session.settings.shown() if hasattr(self, "_session") else {}
         usual = _usual_settings().shown()
-        if hasattr(self, "_session"):
-            usual["store"] = store_path("auto", self._session.settings.base_url)
+        if settings:
+            # Not the path that "auto" means now: the working directory may be another one, or gone.
+            usual["store"] = settings["store"] if self._session.has_auto_store else "auto"
         shown = (f"{name}={value!r}" for name, value in settings.items() if value != usual[name])
         return f"{type(self).__name__}({', '.join(shown)})"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -207,3 +208,24 @@ def test_the_environment_names_the_store_that_auto_means(
     with pytest.raises(ConfigError, match=r"^EXACTBUYER_STORE must be the path of a file") as refused:
         BulkEnricher("key")
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a working directory cannot be removed there")
+def test_the_representation_does_not_depend_on_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    enrichers = [BulkEnricher(grace=1), BulkEnricher(store="people.db"), BulkEnricher(store=None)]
+    shown = [
+        "BulkEnricher(grace=1.0)",
+        f"BulkEnricher(store={str(here / 'people.db')!r})",
+        "BulkEnricher(store=None)",
+    ]
+    assert [repr(enricher) for enricher in enrichers] == shown
+    os.chdir(tmp_path)
+    assert [repr(enricher) for enricher in enrichers] == shown
+    os.chdir(here)
+    here.rmdir()
+    assert [repr(enricher) for enricher in enrichers] == shown

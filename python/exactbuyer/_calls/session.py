@@ -50,8 +50,17 @@ CallT = TypeVar("CallT", bound=Call)
 class Session:
     """Begins the calls of an enricher, and ends them when it is closed."""
 
-    def __init__(self, settings: Settings, key: Secret | None, origin: Origin | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        key: Secret | None,
+        origin: Origin | None = None,
+        *,
+        has_auto_store: bool = False,
+    ) -> None:
         self.settings = settings
+        self.has_auto_store = has_auto_store
+        """Whether `store="auto"` has chosen the store."""
         self.history = CallHistory()
         self.server: Sandbox | None = None
         self._key = key
