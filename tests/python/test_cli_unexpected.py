@@ -6,6 +6,7 @@ import csv
 import errno
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ from cli_runs import against, people
 from excel_books import cells
 
 from exactbuyer._files.atomic import Draft
-from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli import ExitCode, _app, main
 from exactbuyer.cli import _run as _runs
 from exactbuyer.cli._io import output as _output
 from exactbuyer.cli._io.excel_output import ExcelSink
@@ -23,7 +24,6 @@ from exactbuyer.cli._io.parquet import ParquetSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from exactbuyer.sandbox import Sandbox
 
@@ -260,3 +260,38 @@ def test_the_traceback_is_logged_at_debug(
     told = capsys.readouterr().err
     assert "Traceback (most recent call last)" in told
     assert "ValueError: the cause" in told
+
+
+OUTSIDE_A_RUN = {
+    "surveyed": ["enrich", "--dry-run", "--json"],
+    "check_cells": ["enrich", "-o", "out.xlsx", "--json"],
+    "planned": ["plan", "--json"],
+}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("name", OUTSIDE_A_RUN)
+def test_an_error_outside_a_run_ends_with_one_line(
+    error: BaseException,
+    everybody: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    name: str,
+    debug: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if debug:
+        monkeypatch.setenv("EXACTBUYER_DEBUG", "1")
+    break_method(monkeypatch, _app, name, error, after=0)
+    Path("in.csv").write_text(people(3))
+    command, *options = OUTSIDE_A_RUN[name]
+    assert main([command, "in.csv", "--by", "mail", *options, *against(everybody)]) == ExitCode.BUG
+    told = capsys.readouterr().err
+    assert ("Traceback" in told) == debug
+    assert debug or "Ana Almeida" not in told
+    last = json.loads(told.splitlines()[-1])
+    assert last["exit_code"] == ExitCode.BUG
+    assert last["error"].startswith(f"unexpected error ({type(error).__name__})")
+    assert everybody.ledger.requests == []

@@ -35,7 +35,7 @@ from ._options import (
     store_options,
 )
 from ._plan import planned
-from ._run import Approval, RunResult, RunSpec, check
+from ._run import Approval, RunResult, RunSpec, check, unexpected
 from ._run import run as run_job
 from ._setup import completion, doctor, man
 from ._setup.completion import files
@@ -242,6 +242,13 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort) as interrupt:
         exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
         return _report(exit_code, "stopped; nothing was sent", as_json=as_json)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
+        # The log shows the traceback where that was asked for.
+        with Console().showing_log():
+            exit_code, message = unexpected(error)
+        return _report(exit_code, message, as_json=as_json)
 
 
 def _report(exit_code: ExitCode, message: str, *, as_json: bool, is_printed: bool = False) -> int:

@@ -284,7 +284,7 @@ def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signal
         with _ignoring_errors():
             # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
             stream.wait_until_over()
-        return _unexpected(error)
+        return _End(*unexpected(error))
     return None
 
 
@@ -299,18 +299,18 @@ def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _End:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
-        return _unexpected(error)
+        return _End(*unexpected(error))
     exit_code = exit_code_of_run((kind for kind, _ in troubles), receipt)
     return _End(exit_code, in_options(next((message for _, message in troubles), "")), is_whole=True)
 
 
-def _unexpected(error: BaseException) -> _End:
-    """After an error that no code here expects. Its message and its traceback may show personal data."""
+def unexpected(error: BaseException) -> tuple[ExitCode, str]:
+    """The exit code, and what to say, after an error that no code expects: its own text may show people."""
     logger.debug("the traceback of the unexpected error", exc_info=error)
     what = f"unexpected error ({type(error).__name__})"
     if isinstance(error, MemoryError):
-        return _End(ExitCode.BUG, f"{what}: there is too little memory")
-    return _End(ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it")
+        return ExitCode.BUG, f"{what}: there is too little memory"
+    return ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it"
 
 
 @contextmanager
