@@ -134,4 +134,6 @@ def test_ctrl_c_in_the_source_loses_none_of_its_rows(everybody: Sandbox, before:
     assert [row["value"] for row in [*got, *rest]] == [f"person{number}@acme.example" for number in numbers]
     assert [row["status"] for row in rest[-7:]] == ["not_sent"] * min(before, 7)
     assert next(source) == f"person{before}@acme.example"
-    assert everybody.ledger.credits == enricher.receipt.credits == before - before % 10
+    # The first request may have been sent before.
+    found = [row["status"] for row in [*got, *rest]].count("found")
+    assert everybody.ledger.credits == enricher.receipt.credits == found <= before - before % 10

@@ -46,11 +46,12 @@ class AsyncSource:
                 while len(self._rows) >= self._most:
                     self._has_room.clear()
                     await self._has_room.wait()
-        finally:
+        except asyncio.CancelledError:
             # Here, and not where the stream is closed: its end may have to run in the task that began it.
             source: object = self._source
             if isinstance(source, AsyncGeneratorType):
                 await source.aclose()
+            raise
 
     def take(self) -> list[object]:
         """The rows that were read since the last call."""
@@ -218,5 +219,10 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *error: object) -> None:
-        await self.aclose()
+    async def __aexit__(self, kind: object, *error: object) -> None:
+        if kind is GeneratorExit:
+            # The collector closes the coroutine, which can wait for nothing any more.
+            self._detach()
+            self._end_reading()
+        else:
+            await self.aclose()
