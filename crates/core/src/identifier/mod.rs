@@ -14,6 +14,7 @@
 
 mod domain;
 mod email;
+mod encodings;
 mod inference;
 mod invalid;
 mod once;
@@ -25,6 +26,14 @@ mod wrapping;
 
 pub use invalid::Invalid;
 pub use phone::Region;
+
+/// How texts write what they say: for those who look for identifiers in a text that is not one.
+pub mod spelling {
+    pub use super::encodings::{LONGEST_NAME, decoded, hex, unescaped};
+    pub use super::phone::{ascii, digit, key};
+    pub use super::text::{folded, is_joiner, is_mark};
+    pub use super::wrapping::with_marks;
+}
 
 use std::sync::Arc;
 

@@ -34,9 +34,16 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
     if text.chars().any(char::is_control) {
         return Err(Invalid::ControlCharacter);
     }
-    let seen = seen(text);
     // After folding, a blank that followed an invisible character can be at an end.
-    non_empty(Cow::Owned(seen.chars().map(plain).collect::<String>().trim_matches(' ').to_owned()))
+    non_empty(Cow::Owned(folded(text).trim_matches(' ').to_owned()))
+}
+
+/// The text without its invisible characters, and with the ASCII forms of full-width forms and unusual blanks.
+///
+/// Most texts are ASCII and are not copied.
+#[must_use]
+pub fn folded(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(seen(text).chars().map(plain).collect()) }
 }
 
 /// The text without its invisible characters. A zero-width joiner is kept between letters of
@@ -100,7 +107,8 @@ pub(super) fn is_unseen(c: char) -> bool {
 }
 
 /// Whether `c` is a zero-width joiner or non-joiner.
-pub(super) const fn is_joiner(c: char) -> bool {
+#[must_use]
+pub const fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}')
 }
 
@@ -126,7 +134,8 @@ pub(super) fn is_masked(text: &str) -> bool {
 }
 
 /// Whether `c` is a combining mark, which belongs to the letter before it.
-pub(super) fn is_mark(c: char) -> bool {
+#[must_use]
+pub fn is_mark(c: char) -> bool {
     !c.is_ascii() && GeneralCategoryGroup::Mark.contains(CATEGORY.get(c))
 }
 

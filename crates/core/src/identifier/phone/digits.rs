@@ -22,7 +22,8 @@ impl Written {
 }
 
 /// Turns the digits of all scripts into ASCII digits and all dashes into `-`, and removes joiners.
-pub(super) fn ascii(value: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn ascii(value: &str) -> Cow<'_, str> {
     if value.is_ascii() {
         return Cow::Borrowed(value);
     }
@@ -43,7 +44,8 @@ pub(super) fn ascii(value: &str) -> Cow<'_, str> {
 }
 
 /// The ASCII digit for a digit of any script.
-pub(super) fn digit(c: char) -> Option<char> {
+#[must_use]
+pub fn digit(c: char) -> Option<char> {
     /// The zeros of other scripts (category Nd of Unicode 14). The other nine digits follow each of
     /// them.
     const ZEROS: [u32; 65] = [
@@ -63,11 +65,13 @@ pub(super) fn digit(c: char) -> Option<char> {
     char::from_digit(c - zero, 10)
 }
 
-/// The telephone key that has this letter (ITU-T E.161).
+/// The telephone key that has this letter or digit (ITU-T E.161).
 ///
-/// Any other character counts as the last key, so callers pass letters only.
-pub(super) const fn key(letter: char) -> char {
+/// Any other character counts as the last key, so callers pass letters and digits only.
+#[must_use]
+pub const fn key(letter: char) -> char {
     match letter.to_ascii_lowercase() {
+        '0'..='9' => letter,
         'a'..='c' => '2',
         'd'..='f' => '3',
         'g'..='i' => '4',

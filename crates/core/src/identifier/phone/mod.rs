@@ -25,6 +25,7 @@ use std::sync::Arc;
 use super::invalid::Invalid;
 use digits::Written;
 
+pub use digits::{ascii, digit, key};
 pub(super) use looks::is_likely;
 pub use region::Region;
 

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::words::has_address;
+use crate::identifier::encodings;
 use crate::identifier::inference::names_network;
 use crate::identifier::text::strip_prefix_ci;
 
@@ -45,56 +46,9 @@ pub(super) fn html_tags(text: &str) -> Option<Cow<'_, str>> {
     found.then(|| Cow::Owned(plain.trim().to_owned()))
 }
 
-/// The named HTML entities for the characters of addresses.
-const ENTITIES: [(&str, char); 12] = [
-    ("amp", '&'),
-    ("lt", '<'),
-    ("gt", '>'),
-    ("quot", '"'),
-    ("apos", '\''),
-    ("nbsp", ' '),
-    ("commat", '@'),
-    ("period", '.'),
-    ("lowbar", '_'),
-    ("plus", '+'),
-    ("sol", '/'),
-    ("colon", ':'),
-];
-
 /// Decodes HTML entities: `&amp;`, `&#64;`, `&#x40;`.
 pub(super) fn html_entities(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('&') {
-        return None;
-    }
-    let mut plain = String::new();
-    let mut rest = text;
-    let mut found = false;
-    while let Some((before, after)) = rest.split_once('&') {
-        plain.push_str(before);
-        let Some((c, tail)) = after.split_once(';').and_then(|(name, tail)| Some((entity(name)?, tail)))
-        else {
-            plain.push('&');
-            rest = after;
-            continue;
-        };
-        plain.push(c);
-        rest = tail;
-        found = true;
-    }
-    plain.push_str(rest);
-    found.then_some(Cow::Owned(plain))
-}
-
-/// The character that an entity stands for, given what is written between `&` and `;`.
-fn entity(name: &str) -> Option<char> {
-    let Some(number) = name.strip_prefix('#') else {
-        return ENTITIES.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
-    };
-    let code = match number {
-        hex if hex.starts_with(['x', 'X']) => u32::from_str_radix(hex.get(1..)?, 16),
-        decimal => decimal.parse(),
-    };
-    code.ok().and_then(char::from_u32).filter(|c| !c.is_control())
+    encodings::without_entities(text).map(Cow::Owned)
 }
 
 /// Decodes a value that is percent-encoded as a whole: `https%3A%2F%2F…`. Such a value has none of
@@ -139,17 +93,17 @@ pub(super) fn json_escapes(text: &str) -> Option<Cow<'_, str>> {
     }
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        plain.push_str(before);
-        let code = after.strip_prefix('u').and_then(|code| u32::from_str_radix(code.get(..4)?, 16).ok());
-        rest = match code.and_then(char::from_u32).filter(|c| !c.is_control()) {
-            Some(c) => {
-                plain.push(c);
-                after.get(5..)?
-            }
-            None if after.starts_with(['/', '"']) => after,
-            None => return None,
+    while let Some((before, marked)) = rest.find('\\').and_then(|at| rest.split_at_checked(at)) {
+        let (code, after) = encodings::escape(marked)?;
+        let is_one = match marked.as_bytes().get(1)? {
+            b'/' | b'"' => true,
+            // Pairs of escapes are for emoji, which are in no address.
+            b'u' => u16::try_from(code).is_ok(),
+            _ => false,
         };
+        plain.push_str(before);
+        plain.push(char::from_u32(code).filter(|c| is_one && !c.is_control())?);
+        rest = after;
     }
     plain.push_str(rest);
     Some(Cow::Owned(plain))

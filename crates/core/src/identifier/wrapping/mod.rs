@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use super::invalid::Invalid;
 use links::Link;
+pub use words::with_marks;
 
 /// The most wrappings that are removed from one value. It bounds the work for a hostile value.
 const MOST: usize = 12;

@@ -67,18 +67,31 @@ fn before(text: &str) -> Option<Cow<'_, str>> {
 
 /// Replaces words that stand for `@` and `.`: `ana[at]acme[dot]example`, `ana (at) acme.example`.
 pub(super) fn at_in_words(text: &str) -> Option<Cow<'_, str>> {
-    let marked = |text: &str, word: &str, mark: &str| {
-        [('[', ']'), ('(', ')'), ('{', '}')].iter().fold(text.to_owned(), |text, (open, close)| {
+    if text.contains(['@', '/']) {
+        return None;
+    }
+    let plain = with_marks(text)?;
+    (plain.matches('@').count() == 1 && !plain.contains([' ', '(', '[', '{'])).then_some(Cow::Owned(plain))
+}
+
+/// The text in lower case, with `@` and `.` for the words in brackets that stand for them. `None` if it has none.
+#[must_use]
+pub fn with_marks(text: &str) -> Option<String> {
+    let begins = |(at, _)| {
+        text.get(at + 1..).is_some_and(|rest| {
+            ["at", "dot"].iter().any(|word| {
+                text::strip_prefix_ci(rest, word).is_some_and(|rest| rest.starts_with([']', ')', '}']))
+            })
+        })
+    };
+    let marked = |text: String, word: &str, mark: &str| {
+        [('[', ']'), ('(', ')'), ('{', '}')].iter().fold(text, |text, (open, close)| {
             let word = format!("{open}{word}{close}");
             text.split(&word).map(str::trim).collect::<Vec<_>>().join(mark)
         })
     };
-    if text.contains(['@', '/']) || !text.contains(['[', '(', '{']) {
-        return None;
-    }
-    let lower = text.to_lowercase();
-    let plain = marked(&marked(&lower, "at", "@"), "dot", ".");
-    (plain.matches('@').count() == 1 && !plain.contains([' ', '(', '[', '{'])).then_some(Cow::Owned(plain))
+    let is_one = text.match_indices(['[', '(', '{']).any(begins);
+    is_one.then(|| marked(marked(text.to_lowercase(), "at", "@"), "dot", "."))
 }
 
 /// Removes a name when it or the address is in brackets or quotes: `Ana (ana@acme.example)`, `Ana

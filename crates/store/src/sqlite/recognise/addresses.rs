@@ -1,6 +1,7 @@
 //! E-mail addresses in running text.
 
 use exactbuyer_core::identifier::FieldType;
+use exactbuyer_core::identifier::spelling::{is_joiner, is_mark, with_marks};
 
 use super::{Sought, is_one};
 
@@ -16,9 +17,19 @@ const HOST: usize = 255;
 /// How far after an address its italics may end.
 const LONGEST_ITALICS: usize = 256;
 
+/// Whether the whole text may be an address.
+pub(super) fn may_be_row(text: &str) -> bool {
+    text.contains('@') || with_marks(text).is_some()
+}
+
 /// Whether the text contains one of the addresses sought. An address that continues on either side is another
 /// one: neither `diana@x.example` nor `ana@x.example.org` contains `ana@x.example`.
 pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
+    any_marked(text, sought) || with_marks(text).is_some_and(|text| any_marked(&text, sought))
+}
+
+/// The same, where `@` is not written as a word.
+fn any_marked(text: &str, sought: &impl Sought) -> bool {
     text.match_indices('@').any(|(at, sign)| {
         let (before, after) =
             (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());
@@ -40,7 +51,7 @@ fn host(after: &str) -> Option<&str> {
 /// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
 /// where it could begin is tried. `after` is the text after the host.
 fn is_at(before: &str, host: &str, after: &str, sought: &impl Sought) -> bool {
-    let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), sought);
+    let is_one = |local: &str| is_one(FieldType::Email, &format!("{local}@{host}"), None, sought);
     let is_name = |(_, c): &(usize, char)| !c.is_whitespace() && *c != '@';
     let mut begins = before.char_indices().rev().take(LOCAL_PART).take_while(is_name);
     let is_quoted = || {
@@ -76,12 +87,7 @@ fn is_elision(text: &str) -> bool {
 
 /// Characters with which an address continues.
 fn is_part(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '-' | '_' | '%' | '+') || is_mark(c)
-}
-
-/// A combining accent, or a joiner.
-const fn is_mark(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}')
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '%' | '+') || is_mark(c) || is_joiner(c)
 }
 
 /// Characters that separate the labels of a host (UTS 46).

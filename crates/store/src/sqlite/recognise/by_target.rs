@@ -7,13 +7,14 @@
 
 use memchr::memmem;
 
+use exactbuyer_core::identifier::spelling::{decoded, digit, key, unescaped};
 use exactbuyer_core::identifier::{FieldType, Identifier};
 
 use super::numbers::last_digits;
-use super::plain::is_plain;
-use super::spelling::{decoded, folded};
+use super::plain::{is_plain, may_hide_in_host};
+use super::spelling::{Layer, any_of};
 use super::walk::walk;
-use super::{Matcher, Sought, mentions, needle_of};
+use super::{Matcher, Sought, is_whole, mentions, needle_of};
 
 /// If two spellings of a phone number end with this many equal digits, they count as the same number. Without country
 /// code and area code, they have no more digits in common.
@@ -22,7 +23,14 @@ const SHARED_DIGITS: usize = 7;
 /// How many last digits of a number the quick check looks for.
 const LAST_DIGITS: usize = 4;
 
-/// How many nested encodings the quick check undoes before it rules a contact out.
+/// The same where letters stand for digits. More, because many texts have any four. Every such spelling has three
+/// digits and four letters, and two of the digits may be those that are dialled before a number.
+const LAST_KEYS: usize = 5;
+
+/// The most characters of `+` and a country code.
+const LONGEST_CODE: usize = 4;
+
+/// How many layers of encodings the quick check looks at. It rules out no text that has more.
 const DEEPEST: usize = 4;
 
 /// What to find.
@@ -50,8 +58,18 @@ pub(crate) enum TargetMatcher {
 pub(crate) enum Needle {
     /// ASCII letters and digits, in lower case; empty if the spellings have none in common.
     Letters(String),
-    /// Digits. There may be other characters between them.
-    Digits(String),
+    /// The same in a host, where many characters stand for an ASCII letter (UTS 46).
+    Host(String),
+    /// Digits, and more of them, some of which may be written as letters. There may be other characters between them.
+    Digits(Tail, Tail),
+}
+
+/// The last digits of a number, with four bits for each.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    digits: u64,
+    /// The bits that count.
+    mask: u64,
 }
 
 impl TargetMatcher {
@@ -97,55 +115,114 @@ fn is_text_in(sought: &str, json: &[u8]) -> bool {
 impl Needle {
     /// In the last digits of a number.
     pub(super) fn in_number(number: &str) -> Self {
-        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        Self::Digits(last_digits(&digits, LAST_DIGITS).to_owned())
+        let national = number.len().saturating_sub(LONGEST_CODE);
+        // A number that is written as a power of ten lacks the zeros at its end.
+        let last = last_digits(number, LAST_DIGITS.min(national)).trim_end_matches('0');
+        Self::Digits(Tail::of(last), Tail::of(last_digits(number, LAST_KEYS)))
     }
 
     /// In a part of an identifier, which may be encoded.
-    pub(super) fn in_part(part: Option<&str>) -> Self {
-        let part = part.unwrap_or_default();
+    pub(super) fn in_part(part: &str) -> Self {
         Self::in_text(&decoded(part).unwrap_or_else(|| part.to_owned()))
     }
 
+    /// In the name before a network's domain.
+    pub(super) fn in_host(host: &str) -> Self {
+        let label = host.split('.').next().unwrap_or_default();
+        // The spellings of an international name share no letters with its ASCII form.
+        Self::Host(if label.starts_with("xn--") { String::new() } else { longest_run(label) })
+    }
+
     fn in_text(text: &str) -> Self {
-        let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
-        let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
-        // Nearly every contact contains a single letter.
-        Self::Letters(if longest.len() > 1 { longest.to_ascii_lowercase() } else { String::new() })
+        Self::Letters(longest_run(text))
     }
 
     /// Whether the quick check of the bytes cannot rule the contact out. It rules out most contacts.
     fn is_likely_in(&self, json: &[u8]) -> bool {
-        let has = |text: &[u8]| match self {
-            Self::Letters(letters) => memmem::find(&text.to_ascii_lowercase(), letters.as_bytes()).is_some(),
-            Self::Digits(digits) => {
-                let seen: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
-                memmem::find(&seen, digits.as_bytes()).is_some()
-            }
-        };
-        if matches!(self, Self::Letters(letters) if letters.is_empty()) || has(json) {
+        if self.is_in(json) {
             return true;
         }
-        if is_plain(json) {
+        // An encoding has digits itself, so it may part those of a number.
+        let has_all = is_plain(json)
+            && match self {
+                Self::Letters(_) => true,
+                Self::Host(_) | Self::Digits(..) => memchr::memchr2(b'%', b'\\', json).is_none(),
+            };
+        let lossy = String::from_utf8_lossy(json);
+        if has_all && !self.may_be_in_other_script(&lossy) {
             return false;
         }
-        let lossy = String::from_utf8_lossy(json);
-        let mut text = folded(&lossy).into_owned();
-        // Digits of other scripts are rare, so such a contact is read in full.
-        if matches!(self, Self::Digits(_)) && text.chars().any(|c| !c.is_ascii() && c.is_numeric()) {
-            return true;
-        }
-        for _ in 0..DEEPEST {
-            if has(text.to_lowercase().as_bytes()) {
-                return true;
-            }
-            match decoded(&text) {
-                Some(next) => text = folded(&next).into_owned(),
-                None => return false,
-            }
-        }
-        true
+        // Strings are read without their escapes, and so is, as it is written, all of a text that is not JSON.
+        let unescaped = unescaped(&lossy);
+        self.may_be_decoded_in(&unescaped)
+            || unescaped != lossy && !is_whole(json) && self.may_be_decoded_in(&lossy)
     }
+
+    /// Whether the text may have it, as it is or with encodings undone.
+    fn may_be_decoded_in(&self, text: &str) -> bool {
+        let mut layers = 0;
+        any_of(text, &mut |Layer { folded, .. }| {
+            layers += 1;
+            // Without its semicolon, it is uncertain where an entity's number ends.
+            layers > DEEPEST
+                || folded.contains("&#")
+                || match self {
+                    Self::Digits(..) => self.is_in(folded.as_bytes()),
+                    // In a quoted mailbox name, a backslash may stand before any letter.
+                    _ => self.is_in(folded.to_lowercase().replace('\\', "").as_bytes()),
+                }
+                || self.may_be_in_other_script(folded)
+        })
+    }
+
+    /// Whether the text has it as it is written there.
+    fn is_in(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Letters(letters) | Self::Host(letters) => {
+                letters.is_empty() || memmem::find(&text.to_ascii_lowercase(), letters.as_bytes()).is_some()
+            }
+            Self::Digits(digits, dialled) => {
+                let (mut seen, mut keys) = (0, 0);
+                text.iter().filter(|byte| byte.is_ascii_alphanumeric()).any(|byte| {
+                    if byte.is_ascii_digit() {
+                        seen = digits.and(seen, *byte);
+                    }
+                    keys = dialled.and(keys, u8::try_from(key(char::from(*byte))).unwrap_or_default());
+                    seen == digits.digits || keys == dialled.digits
+                })
+            }
+        }
+    }
+
+    /// Whether another script may write it. Such contacts are rare, so they are read in full.
+    fn may_be_in_other_script(&self, text: &str) -> bool {
+        match self {
+            Self::Letters(_) => false,
+            Self::Host(_) => text.chars().any(may_hide_in_host),
+            Self::Digits(..) => text.chars().any(|c| !c.is_ascii() && digit(c).is_some()),
+        }
+    }
+}
+
+impl Tail {
+    fn of(digits: &str) -> Self {
+        let mask = (1 << (4 * digits.len())) - 1;
+        let tail = Self { digits: 0, mask };
+        Self { digits: digits.bytes().fold(0, |seen, digit| tail.and(seen, digit)), mask }
+    }
+
+    /// The digits seen, and one more.
+    const fn and(&self, seen: u64, digit: u8) -> u64 {
+        (seen << 4 | (digit & 0xf) as u64) & self.mask
+    }
+}
+
+/// The longest run of ASCII letters and digits, in lower case.
+fn longest_run(text: &str) -> String {
+    let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let longest = runs.max_by_key(|run| run.len()).unwrap_or_default();
+    // Nearly every contact contains a single letter.
+    if longest.len() > 1 { longest.to_ascii_lowercase() } else { String::new() }
 }
 
 /// One person with a known identifier.

@@ -9,7 +9,8 @@
 //!
 //! ```text
 //!  bytes ─ walk ─▶ texts ─ spelling ─▶ each text as it is, and with 1 to 4 layers of encoding undone
-//!                    │                    ├─ addresses ─┐
+//!                    │                    ├─ as a row ──┐
+//!                    │                    ├─ addresses ─┤
 //!                    │                    ├─ profiles  ─┼─▶ identify(…) ─▶ Sought::has(canonical form)
 //!                    │                    └─ numbers   ─┘
 //!                    ├─▶ split: pieces of a number in several members ─▶ numbers
@@ -26,11 +27,14 @@ mod by_target;
 mod numbers;
 mod plain;
 mod profiles;
+#[cfg(test)]
+mod rows_tests;
 mod spelling;
 mod walk;
 
-use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
+use exactbuyer_core::identifier::{FieldType, Identifier, Region, Rules, identify};
 
+use spelling::Layer;
 use walk::{Walked, walk};
 
 pub(crate) use by_hash::{PurgedPeople, named};
@@ -44,6 +48,9 @@ const FEWEST_DIGITS: usize = 7;
 
 /// The most digits of a number, its country code included (E.164).
 const MOST_DIGITS: usize = 15;
+
+/// The most bytes of a text that is read as a row. Nearly all longer ones are refused there, too.
+const LONGEST_ROW: usize = 4_096;
 
 /// Recognises the people whom a search or a purge concerns.
 ///
@@ -91,13 +98,15 @@ fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let Walked { texts, split, regions, whole } = walk(&text);
     let is_in = |text: &str| {
-        spelling::any_of(text, &mut |text| {
+        spelling::any_of(text, &mut |layer| {
+            let folded = layer.folded;
             FieldType::ALL.into_iter().filter(|field_type| sought.any(*field_type)).any(|field_type| {
-                match field_type {
-                    FieldType::Email => addresses::any(text, sought),
-                    FieldType::SocialProfile => profiles::any(text, sought),
-                    FieldType::Phone => numbers::any(text, &regions, sought),
-                }
+                is_row(field_type, layer, &regions, sought)
+                    || match field_type {
+                        FieldType::Email => addresses::any(folded, sought),
+                        FieldType::SocialProfile => profiles::any(folded, sought),
+                        FieldType::Phone => numbers::any(folded, &regions, sought),
+                    }
             })
         })
     };
@@ -113,19 +122,38 @@ fn mentions(bytes: &[u8], sought: &impl Sought) -> bool {
 fn needle_of(identifier: &Identifier) -> Needle {
     let canonical = identifier.canonical();
     match identifier.field_type() {
-        FieldType::Email => Needle::in_part(canonical.split('@').next()),
+        FieldType::Email => Needle::in_part(canonical.rsplit_once('@').map_or(canonical, |(name, _)| name)),
         FieldType::Phone => Needle::in_number(canonical),
-        // `ana.tumblr.com` is a page without a path.
-        FieldType::SocialProfile => {
-            let path = canonical.split_once('/').map(|(_, path)| path);
-            Needle::in_part(path.or_else(|| canonical.split('.').next()))
-        }
+        FieldType::SocialProfile => match canonical.split_once('/') {
+            // Networks have several words for the first part: `reddit.com/u/ana` is `reddit.com/user/ana`.
+            Some((_, path)) => Needle::in_part(path.split_once('/').map_or(path, |(_, name)| name)),
+            // `ana.tumblr.com` is a page without a path.
+            None => Needle::in_host(canonical),
+        },
     }
 }
 
+/// Whether this text, read as a row, is one of their identifiers.
+///
+/// So every spelling is found that a row may have, whatever a program put around it.
+fn is_row(field_type: FieldType, layer: &Layer<'_>, regions: &[Region], sought: &impl Sought) -> bool {
+    // Most texts of a contact are words. They are ruled out by what every identifier has.
+    let may_be_one = layer.is_encoded
+        || match field_type {
+            FieldType::Email => addresses::may_be_row(layer.folded),
+            FieldType::SocialProfile => profiles::may_be_row(layer.folded),
+            FieldType::Phone => numbers::may_be_row(layer.folded, !regions.is_empty()),
+        };
+    let in_region = |region| is_one(field_type, layer.text, region, sought);
+    let regions = regions.iter().filter(|_| field_type == FieldType::Phone);
+    may_be_one
+        && layer.text.len() <= LONGEST_ROW
+        && (in_region(None) || regions.copied().map(Some).any(in_region))
+}
+
 /// Whether this text, read by the rules for rows, is one of their identifiers.
-fn is_one(field_type: FieldType, text: &str, sought: &impl Sought) -> bool {
-    identify(text, Some(field_type), &Rules::default())
+fn is_one(field_type: FieldType, text: &str, default_region: Option<Region>, sought: &impl Sought) -> bool {
+    identify(text, Some(field_type), &Rules { default_region })
         .is_ok_and(|known| sought.has(field_type, &[known.canonical()]))
 }
 

@@ -12,10 +12,11 @@
 //! | `(201) 555-0123` | as a national number, and by the rules of the countries that the contact names |
 //! | `201-555-0123 x 7`, two numbers in a row | any sequence of neighbouring groups |
 
-use exactbuyer_core::identifier::{FieldType, Region, Rules, identify};
+use exactbuyer_core::identifier::spelling::ascii;
+use exactbuyer_core::identifier::{FieldType, Region};
 
 use super::walk::Split;
-use super::{FEWEST_DIGITS, MOST_DIGITS, Sought};
+use super::{FEWEST_DIGITS, MOST_DIGITS, Sought, is_one};
 
 /// The most digits that are dialled before the country code.
 const MOST_DIALLED_BEFORE: usize = 4;
@@ -51,15 +52,31 @@ struct Run {
     plus: bool,
 }
 
+/// The fewest digits of a number that is written as a row. Letters may stand for the others.
+const FEWEST_WRITTEN: usize = 3;
+
+/// Whether the whole text may be a number with something beside it. [`any`] finds one that stands alone, unless it has
+/// many groups, or so few digits that it needs a country.
+pub(super) fn may_be_row(text: &str, has_country: bool) -> bool {
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    let number = text.strip_prefix('+').filter(|number| !number.starts_with('0')).unwrap_or(text);
+    let mut groups = number.split([' ', '-', '.', '(', ')']).filter(|group| !group.is_empty());
+    let stands_alone =
+        groups.by_ref().take(MOST_GROUPS).all(|group| group.bytes().all(|byte| byte.is_ascii_digit()))
+            && groups.next().is_none();
+    digits >= FEWEST_WRITTEN && (!stands_alone || has_country && digits < FEWEST_DIGITS)
+}
+
 /// Whether the text contains one of the numbers sought.
 pub(crate) fn any(text: &str, regions: &[Region], sought: &impl Sought) -> bool {
-    if text.bytes().filter(u8::is_ascii_digit).count() < FEWEST_DIGITS && text.is_ascii() {
+    let text = ascii(text);
+    if text.bytes().filter(u8::is_ascii_digit).count() < FEWEST_DIGITS {
         return false;
     }
     let (mut runs, mut group) = (vec![Run::default()], String::new());
     for c in text.chars().chain(['\n']) {
-        if let Some(digit) = digit(c) {
-            group.push(digit);
+        if c.is_ascii_digit() {
+            group.push(c);
             continue;
         }
         if !group.is_empty()
@@ -145,10 +162,7 @@ fn is_number(
         || short.len() < digits.len() && is_national(&digits)
         // Trunk prefixes: `8` in Russia and its neighbours, `06` in Hungary.
         || ["8", "06"].iter().any(|trunk| digits.strip_prefix(trunk).is_some_and(is_national))
-        || regions.iter().any(|region| {
-            identify(&digits, Some(FieldType::Phone), &Rules { default_region: Some(*region) })
-                .is_ok_and(|number| sought.has(FieldType::Phone, &[number.canonical()]))
-        })
+        || regions.iter().any(|region| is_one(FieldType::Phone, &digits, Some(*region), sought))
 }
 
 /// Whether one of the numbers sought can be put together from these pieces: `{"country_code": "1", "number":
@@ -186,8 +200,9 @@ fn any_order<'p>(order: &mut Vec<&'p str>, rest: &[&'p str], is_such: &impl Fn(&
 
 /// The digits of a text that is a number or a piece of a number; empty for any other text.
 pub(super) fn piece(text: &str) -> String {
-    let is_one = text.chars().all(|c| digit(c).is_some() || is_between(c) || c == '+');
-    if is_one { text.chars().filter_map(digit).collect() } else { String::new() }
+    let text = ascii(text);
+    let is_one = text.chars().all(|c| c.is_ascii_digit() || is_between(c) || c == '+');
+    if is_one { text.chars().filter(char::is_ascii_digit).collect() } else { String::new() }
 }
 
 /// The last digits of a number. Every spelling has them.
@@ -202,40 +217,7 @@ fn is_date(groups: &[&str]) -> bool {
         || matches!(groups, [one, two, year] if is_year(year) && one.len() <= 2 && two.len() <= 2)
 }
 
-/// A digit of any script, as an ASCII digit. In Unicode, the ten digits of a script stand in sequence, and
-/// begin at a code point whose last hexadecimal digit is 0 or 6.
-fn digit(c: char) -> Option<char> {
-    if c.is_ascii() || !c.is_numeric() {
-        return c.is_ascii_digit().then_some(c);
-    }
-    let (code, place) = (u32::from(c), u32::from(c) % 16);
-    let from_first = place < 10 && char::from_u32(code - place).is_some_and(char::is_numeric);
-    char::from_digit(if from_first { place } else { place.checked_sub(6)? }, 10)
-}
-
-/// Characters that people put between the digits of a number.
+/// Characters that people put between the digits of a number, after [`ascii`].
 fn is_between(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(
-            c,
-            '-' | '.'
-                | '('
-                | ')'
-                | '['
-                | ']'
-                | '/'
-                | '~'
-                | '_'
-                | '\u{b7}'
-                | '\u{2022}'
-                | '\u{2027}'
-                | '\u{2212}'
-                | '\u{30fc}'
-                | '\u{fe63}'
-                | '\u{2053}'
-                | '\u{223c}'
-                | '\u{200c}'
-                | '\u{200d}'
-                | '\u{2010}'..='\u{2015}'
-        )
+    c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '[' | ']' | '/' | '~' | '_')
 }

@@ -2,10 +2,7 @@
 //!
 //! It is cautious: a text that it calls plain can be searched byte by byte, and any other text is decoded first.
 
-use super::spelling::hex;
-
-/// The most bytes of an entity's name and its semicolon.
-pub(super) const LONGEST_NAME: usize = 10;
+use exactbuyer_core::identifier::spelling::{LONGEST_NAME, hex};
 
 /// Whether no encoding and no other script in it hides an ASCII letter, an ASCII digit or another encoding.
 /// Then a search of the bytes finds every ASCII letter and digit of the text. May return `false` for a text
@@ -49,22 +46,30 @@ fn may_hide(code: u32) -> bool {
     }
 }
 
-/// The same for a character that is not encoded. Letters with accents, letters of Greek, Cyrillic and the
-/// scripts of East Asia, and common punctuation hide nothing. All other characters are assumed to hide one.
-const fn may_hide_unencoded(c: char) -> bool {
+/// The same for a character that is not encoded. Letters with accents, letters of Greek, Cyrillic, Chinese, Japanese
+/// and Korean, and common punctuation hide nothing. All other characters are assumed to hide one.
+pub(super) const fn may_hide_unencoded(c: char) -> bool {
     !matches!(
         c,
         '\0'..='\u{7f}' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{12f}' | '\u{131}'..='\u{2ff}' | '\u{370}'..='\u{58f}'
-            | '\u{2010}'..='\u{2027}' | '\u{20a0}'..='\u{20bf}' | '\u{3001}'..='\u{d7ff}'
+            | '\u{2010}'..='\u{2027}' | '\u{20a0}'..='\u{20a7}' | '\u{20a9}'..='\u{20bf}' | '\u{3001}'..='\u{30ff}'
+            | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}'
     )
+}
+
+/// Whether this character, in a host, may be or become an ASCII letter or digit (UTS 46), or is invisible.
+pub(super) const fn may_hide_in_host(c: char) -> bool {
+    may_hide_unencoded(c)
+        || matches!(c, '\u{80}'..='\u{bf}' | '\u{132}'..='\u{2ff}' | '\u{2024}'..='\u{20bf}' | '\u{3001}'..='\u{30ff}')
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::spelling::{decoded, folded};
     use super::*;
+    use exactbuyer_core::identifier::spelling::{decoded, digit, folded};
+    use exactbuyer_core::identifier::{FieldType, Rules, identify};
 
     proptest! {
         /// Undoing the encodings of a plain text adds no letters or digits.
@@ -86,6 +91,27 @@ mod tests {
     fn is_within(inner: &str, outer: &str) -> bool {
         let mut outer = outer.chars();
         inner.chars().all(|c| outer.any(|other| other == c))
+    }
+
+    #[test]
+    fn a_character_that_hides_nothing_is_seen_and_becomes_no_other() {
+        for c in (0x80..=0x10_ffff).filter_map(char::from_u32).filter(|c| !may_hide_unencoded(*c)) {
+            let text = format!("x{c}y");
+            // The ideographic space is among them.
+            assert!(folded(&text) == text || c.is_whitespace(), "{c:?}");
+            assert_eq!(digit(c), None);
+            let letters = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+            match identify(&format!("{text}@x.example"), Some(FieldType::Email), &Rules::default()) {
+                Ok(read) => assert_eq!(letters(read.canonical()), "xyxexample", "{c:?}"),
+                Err(_) => assert!(!c.is_alphanumeric(), "{c:?}"),
+            }
+            let host = identify(&format!("a@{text}.example"), Some(FieldType::Email), &Rules::default());
+            assert!(
+                may_hide_in_host(c)
+                    || host.is_err()
+                    || host.is_ok_and(|host| host.canonical().starts_with("a@xn--"))
+            );
+        }
     }
 
     #[test]

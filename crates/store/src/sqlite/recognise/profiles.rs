@@ -1,5 +1,6 @@
 //! Social profiles in running text.
 
+use exactbuyer_core::identifier::spelling::{is_joiner, is_mark};
 use exactbuyer_core::identifier::{FieldType, Rules, identify};
 
 use super::Sought;
@@ -18,6 +19,16 @@ const MOST_INSIDE: usize = 8;
 
 /// The most parts of a path that are tried as the address of a profile to which the others are pages.
 const MOST_PARTS: usize = 16;
+
+/// Whether the whole text may be an address with something around it. [`any`] finds one that stands alone.
+pub(super) fn may_be_row(text: &str) -> bool {
+    let is_part =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':' | b'@');
+    let stands_alone = text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.bytes().all(is_part);
+    let mut after_dots =
+        text.match_indices(['.', '\u{3002}', '\u{ff61}']).filter_map(|(at, dot)| text.get(at + dot.len()..));
+    !stands_alone && after_dots.any(|rest| rest.starts_with(|c: char| !c.is_whitespace()))
+}
 
 /// Whether the text contains one of the profiles sought, or a page below it.
 pub(crate) fn any(text: &str, sought: &impl Sought) -> bool {
@@ -102,7 +113,8 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
     let goes_on = |c: char| {
         c.is_alphanumeric()
             || matches!(c, '-' | '_' | '~' | '%' | '.' | '/' | '\\' | ':' | '?' | '=' | '#' | '@' | '+' | '!')
-            || matches!(c, '\u{300}'..='\u{36f}' | '\u{200c}' | '\u{200d}')
+            || is_mark(c)
+            || is_joiner(c)
     };
     let ends = whole.char_indices().filter(move |(_, c)| !goes_on(*c)).map(|(end, _)| end).take(MOST_ENDS);
     let longest = if whole.len() < text.len() { Some(text.len()) } else { None };

@@ -8,8 +8,7 @@
 use std::borrow::Cow;
 
 use exactbuyer_core::identifier::Region;
-
-use super::spelling::unescaped;
+use exactbuyer_core::identifier::spelling::unescaped;
 
 /// Pieces of one object or array from which a number could be put together.
 ///
