@@ -77,6 +77,8 @@ pub(super) fn at_in_words(text: &str) -> Option<Cow<'_, str>> {
 /// The text in lower case, with `@` and `.` for the words in brackets that stand for them. `None` if it has none.
 #[must_use]
 pub fn with_marks(text: &str) -> Option<String> {
+    // Most texts have no brackets.
+    memchr::memchr3(b'[', b'(', b'{', text.as_bytes())?;
     let begins = |(at, _)| {
         text.get(at + 1..).is_some_and(|rest| {
             ["at", "dot"].iter().any(|word| {

@@ -30,6 +30,18 @@ const LAST_KEYS: usize = 5;
 /// The most characters of `+` and a country code.
 const LONGEST_CODE: usize = 4;
 
+/// The telephone key of each byte that is a letter or a digit.
+const KEYS: [u8; 256] = {
+    let (mut keys, mut byte) = ([0; 256], 0_u8);
+    while byte < 0x80 {
+        if byte.is_ascii_alphanumeric() {
+            keys[byte as usize] = key(byte as char) as u8;
+        }
+        byte += 1;
+    }
+    keys
+};
+
 /// How many layers of encodings the quick check looks at. It rules out no text that has more.
 const DEEPEST: usize = 4;
 
@@ -143,15 +155,15 @@ impl Needle {
             return true;
         }
         // An encoding has digits itself, so it may part those of a number.
-        let has_all = is_plain(json)
-            && match self {
-                Self::Letters(_) => true,
-                Self::Host(_) | Self::Digits(..) => memchr::memchr2(b'%', b'\\', json).is_none(),
-            };
-        let lossy = String::from_utf8_lossy(json);
-        if has_all && !self.may_be_in_other_script(&lossy) {
+        let is_encoded = || memchr::memchr(b'%', json).is_some() || memmem::find(json, b"\\u").is_some();
+        let has_all = match self {
+            Self::Letters(_) => is_plain(json),
+            Self::Host(_) | Self::Digits(..) => json.is_ascii() && !is_encoded() && is_plain(json),
+        };
+        if has_all {
             return false;
         }
+        let lossy = String::from_utf8_lossy(json);
         // Strings are read without their escapes, and so is, as it is written, all of a text that is not JSON.
         let unescaped = unescaped(&lossy);
         self.may_be_decoded_in(&unescaped)
@@ -183,13 +195,17 @@ impl Needle {
             }
             Self::Digits(digits, dialled) => {
                 let (mut seen, mut keys) = (0, 0);
-                text.iter().filter(|byte| byte.is_ascii_alphanumeric()).any(|byte| {
-                    if byte.is_ascii_digit() {
-                        seen = digits.and(seen, *byte);
+                for byte in text {
+                    let Some(key @ b'0'..=b'9') = KEYS.get(usize::from(*byte)) else { continue };
+                    keys = dialled.and(keys, *key);
+                    if key == byte {
+                        seen = digits.and(seen, *key);
                     }
-                    keys = dialled.and(keys, u8::try_from(key(char::from(*byte))).unwrap_or_default());
-                    seen == digits.digits || keys == dialled.digits
-                })
+                    if seen == digits.digits || keys == dialled.digits {
+                        return true;
+                    }
+                }
+                false
             }
         }
     }

@@ -55,15 +55,14 @@ struct Run {
 /// The fewest digits of a number that is written as a row. Letters may stand for the others.
 const FEWEST_WRITTEN: usize = 3;
 
-/// Whether the whole text may be a number with something beside it. [`any`] finds one that stands alone, unless it has
-/// many groups, or so few digits that it needs a country.
+/// Whether the whole text may be a number that [`any`] does not find: one with something beside it, with many groups, with
+/// so few digits that it needs a country, or with a prefix, after which rows drop some digits.
 pub(super) fn may_be_row(text: &str, has_country: bool) -> bool {
     let digits = text.chars().filter(|c| c.is_numeric()).count();
-    let number = text.strip_prefix('+').filter(|number| !number.starts_with('0')).unwrap_or(text);
-    let mut groups = number.split([' ', '-', '.', '(', ')']).filter(|group| !group.is_empty());
-    let stands_alone =
-        groups.by_ref().take(MOST_GROUPS).all(|group| group.bytes().all(|byte| byte.is_ascii_digit()))
-            && groups.next().is_none();
+    let mut groups = text.split([' ', '-', '.', '(', ')']).filter(|group| !group.is_empty());
+    let stands_alone = text.starts_with(|c| matches!(c, '1'..='9'))
+        && groups.by_ref().take(MOST_GROUPS).all(|group| group.bytes().all(|byte| byte.is_ascii_digit()))
+        && groups.next().is_none();
     digits >= FEWEST_WRITTEN && (!stands_alone || has_country && digits < FEWEST_DIGITS)
 }
 
