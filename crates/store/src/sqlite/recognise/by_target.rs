@@ -31,6 +31,7 @@ const LAST_KEYS: usize = 5;
 const LONGEST_CODE: usize = 4;
 
 /// The telephone key of each byte that is a letter or a digit.
+#[allow(clippy::indexing_slicing)] // The compiler computes it, and would refuse an index that is too large.
 const KEYS: [u8; 256] = {
     let (mut keys, mut byte) = ([0; 256], 0_u8);
     while byte < 0x80 {

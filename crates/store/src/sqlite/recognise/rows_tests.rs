@@ -184,8 +184,8 @@ fn changed(text: &str, kind: usize, place: usize, choice: usize) -> String {
         }
         5 => text.to_uppercase(),
         6 => {
-            let bytes = c.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-            format!("{before}{bytes}{after}")
+            let bytes: Vec<String> = c.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect();
+            format!("{before}{}{after}", bytes.concat())
         }
         7 => format!("{before}&#{};{after}", u32::from(c)),
         8 if c.is_ascii_graphic() => {
