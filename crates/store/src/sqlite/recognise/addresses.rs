@@ -3,7 +3,7 @@
 use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::identifier::spelling::{is_joiner, is_mark, with_marks};
 
-use super::{Sought, is_one};
+use super::{Sought, is_change_of_script, is_one};
 
 /// Characters of an address before its `@`.
 const LOCAL_PART: usize = 64;
@@ -35,8 +35,10 @@ fn any_marked(text: &str, sought: &impl Sought) -> bool {
             (text.get(..at).unwrap_or_default(), text.get(at + sign.len()..).unwrap_or_default());
         let after = after.trim_start_matches(' ');
         host(after).is_some_and(|host| {
-            let after = after.get(host.len()..).unwrap_or_default();
-            is_at(before.trim_end_matches(' '), host, after, sought)
+            [Some(host), beginning(host)].into_iter().flatten().any(|host| {
+                let after = after.get(host.len()..).unwrap_or_default();
+                is_at(before.trim_end_matches(' '), host, after, sought)
+            })
         })
     })
 }
@@ -46,6 +48,13 @@ fn host(after: &str) -> Option<&str> {
     let end = after.find(|c: char| !is_part(c) && !is_dot(c)).unwrap_or(after.len());
     let host = after.get(..end)?.trim_end_matches(|c: char| is_dot(c) || matches!(c, '-' | '_' | '%' | '+'));
     (host.contains(is_dot) && host.chars().nth(HOST).is_none()).then_some(host)
+}
+
+/// The part of a host before letters of another script that follow it without a blank.
+fn beginning(host: &str) -> Option<&str> {
+    let follows = host.char_indices().zip(host.chars().skip(1));
+    let mut ends = follows.filter(|((_, c), next)| is_change_of_script(*c, *next));
+    ends.find_map(|((at, c), _)| host.get(..at + c.len_utf8()).filter(|host| host.contains(is_dot)))
 }
 
 /// Whether an address sought has this host and ends, before its `@`, with the end of this text. Every place
@@ -61,13 +70,16 @@ fn is_at(before: &str, host: &str, after: &str, sought: &impl Sought) -> bool {
     };
     begins.any(|(begin, _)| {
         let (text, local) = before.split_at_checked(begin).unwrap_or(("", before));
-        !is_within_address(text, after) && is_one(local)
+        !is_within_address(text, local, after) && is_one(local)
     }) || is_quoted().is_some_and(is_one)
 }
 
-/// Whether an address that stands between these texts is a part of a longer one.
-fn is_within_address(before: &str, after: &str) -> bool {
+/// Whether an address that stands between these texts is a part of a longer one. `local` is the address before its `@`.
+fn is_within_address(before: &str, local: &str, after: &str) -> bool {
     let Some(last) = before.chars().next_back() else { return false };
+    if local.starts_with(|first| is_change_of_script(last, first)) {
+        return false;
+    }
     let before = before.strip_suffix(last).unwrap_or_default();
     let follows_word = before.ends_with(char::is_alphanumeric);
     match last {

@@ -151,6 +151,17 @@ fn is_row(field_type: FieldType, layer: &Layer<'_>, regions: &[Region], sought: 
         && (in_region(None) || regions.copied().map(Some).any(in_region))
 }
 
+/// Whether a word ends between these characters although nothing separates them: one is an ASCII letter or digit, and
+/// the other a letter of another script. Texts in Chinese, Japanese, Korean or Thai put no blanks around an identifier.
+fn is_change_of_script(one: char, other: char) -> bool {
+    let is_latin = |c: char| {
+        matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}'
+            | '\u{ab30}'..='\u{ab6f}')
+    };
+    let is_other = |c: char| c.is_alphabetic() && !is_latin(c);
+    one.is_ascii_alphanumeric() && is_other(other) || is_other(one) && other.is_ascii_alphanumeric()
+}
+
 /// Whether this text, read by the rules for rows, is one of their identifiers.
 fn is_one(field_type: FieldType, text: &str, default_region: Option<Region>, sought: &impl Sought) -> bool {
     identify(text, Some(field_type), &Rules { default_region })

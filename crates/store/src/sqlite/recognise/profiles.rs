@@ -1,9 +1,9 @@
 //! Social profiles in running text.
 
 use exactbuyer_core::identifier::spelling::{is_joiner, is_mark};
-use exactbuyer_core::identifier::{FieldType, Rules, identify};
+use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
 
-use super::Sought;
+use super::{Sought, is_change_of_script};
 
 /// The most characters of an address that are read. Later characters are usually only tracking parameters.
 const LONGEST: usize = 2_048;
@@ -86,9 +86,10 @@ fn begins(word: &str) -> Vec<usize> {
             '.' => dotted |= any,
             _ => any = true,
         }
-        let begins = chars
-            .peek()
-            .is_none_or(|(_, c)| !c.is_alphanumeric() && !matches!(c, '-' | '_' | '.' | '%' | '~'));
+        let begins = chars.peek().is_none_or(|(_, before)| {
+            is_change_of_script(*before, c)
+                || !before.is_alphanumeric() && !matches!(before, '-' | '_' | '.' | '%' | '~')
+        });
         if !begins || !c.is_alphanumeric() {
             continue;
         }
@@ -116,19 +117,27 @@ fn ends(text: &str) -> impl Iterator<Item = &str> {
             || is_mark(c)
             || is_joiner(c)
     };
-    let ends = whole.char_indices().filter(move |(_, c)| !goes_on(*c)).map(|(end, _)| end).take(MOST_ENDS);
+    let mut before = ' ';
+    let mut may_end = move |c: char| is_change_of_script(std::mem::replace(&mut before, c), c) || !goes_on(c);
+    let ends = whole.char_indices().filter(move |(_, c)| may_end(*c)).map(|(end, _)| end).take(MOST_ENDS);
     let longest = if whole.len() < text.len() { Some(text.len()) } else { None };
     let ends = longest.into_iter().chain([whole.len()]).chain(ends);
     ends.filter_map(|end| text.get(..end)).filter(|address| !address.is_empty())
 }
 
-/// Whether this is the address of a profile sought, or of a page below it.
-///
-/// `linkedin.com/in/ana/details/skills` is a page below `linkedin.com/in/ana`.
+/// Whether this is the address of a profile sought, or of a page below it: `linkedin.com/in/ana/details/skills` is a
+/// page below `linkedin.com/in/ana`, and `twitter.com/ana/status/1` one below `twitter.com/ana`.
 fn is_one(address: &str, sought: &impl Sought) -> bool {
-    let Ok(read) = identify(address, Some(FieldType::SocialProfile), &Rules::default()) else {
-        return false;
-    };
+    let read = |address| identify(address, Some(FieldType::SocialProfile), &Rules::default()).ok();
+    // A page below a profile is no row. Its profile has one or two parts after the host.
+    let host = address.find("://").map_or(0, |scheme| scheme + 3);
+    let shorter = || address.match_indices('/').map(|(end, _)| end).filter(|end| *end > host).skip(1).take(2);
+    let profile = || shorter().filter_map(|end| read(address.get(..end)?)).find(|read| has(read, sought));
+    read(address).map_or_else(|| profile().is_some(), |read| has(&read, sought))
+}
+
+/// Whether this profile, or one to which it is a page, is sought.
+fn has(read: &Identifier, sought: &impl Sought) -> bool {
     let whole = read.canonical();
     let parts = whole.match_indices('/').skip(1).map(|(end, _)| end).take(MOST_PARTS);
     parts

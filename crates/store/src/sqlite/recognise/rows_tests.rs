@@ -113,6 +113,46 @@ fn spellings_that_rows_accept_are_found() {
     assert!(missed(mary, &ana, None).is_some_and(|missed| missed.ends_with("purge false, by hash false")));
 }
 
+#[test]
+fn a_person_is_found_beside_letters_of_another_script_and_in_the_address_of_a_page_below_a_profile() {
+    let mail = [
+        "\u{90ae}\u{7bb1}ana@x.example",
+        "\u{30e1}\u{30fc}\u{30eb}\u{306f}ana@x.example\u{307e}\u{3067}",
+        "ana@x.example\u{c785}\u{b2c8}\u{b2e4}",
+        "\u{e2d}\u{e35}\u{e40}\u{e21}\u{e25}ana@x.example",
+        "\u{43f}\u{43e}\u{447}\u{442}\u{430}ana@x.example",
+    ];
+    let profile = [
+        "\u{9886}\u{82f1}linkedin.com/in/ana",
+        "linkedin.com/in/ana\u{c785}\u{b2c8}\u{b2e4}",
+        "https://www.linkedin.com/in/ana/details/skills/",
+    ];
+    let pages = ["https://twitter.com/ana/status/12", "see twitter.com/ana/status/12?s=20, and more"];
+    for (field_type, canonical, texts) in [
+        (FieldType::Email, "ana@x.example", &mail[..]),
+        (FieldType::SocialProfile, "linkedin.com/in/ana", &profile),
+        (FieldType::SocialProfile, "twitter.com/ana", &pages),
+        (FieldType::SocialProfile, "github.com/ana", &["https://github.com/ana/tool/issues/3"]),
+        (FieldType::SocialProfile, "medium.com/@ana", &["https://medium.com/@ana/on-trees-1a2b"]),
+    ] {
+        let person = Identifier::from_canonical(field_type, canonical);
+        for text in texts {
+            assert_eq!(missed(text, &person, None), None);
+        }
+    }
+    // An accent is a letter of the same script.
+    for (field_type, canonical, text) in [
+        (FieldType::Email, "ana@x.example", "\u{e9}ana@x.example"),
+        (FieldType::SocialProfile, "linkedin.com/in/ana", "linkedin.com/in/ana\u{e9}"),
+        (FieldType::SocialProfile, "twitter.com/ana", "twitter.com/anais/status/12"),
+    ] {
+        let person = Identifier::from_canonical(field_type, canonical);
+        assert!(
+            missed(text, &person, None).is_some_and(|missed| missed.ends_with("purge false, by hash false"))
+        );
+    }
+}
+
 #[derive(Deserialize)]
 struct Case {
     text: Option<String>,
