@@ -155,12 +155,13 @@ impl Needle {
         if self.is_in(json) {
             return true;
         }
-        // An encoding has digits itself, so it may part those of a number.
-        let is_encoded = || memchr::memchr(b'%', json).is_some() || memmem::find(json, b"\\u").is_some();
-        let has_all = match self {
-            Self::Letters(_) => is_plain(json),
-            Self::Host(_) | Self::Digits(..) => json.is_ascii() && !is_encoded() && is_plain(json),
-        };
+        let has_all = is_plain(json)
+            && match self {
+                Self::Letters(_) => true,
+                Self::Host(_) => json.is_ascii() && memmem::find(json, b"\\u").is_none(),
+                // It has digits itself, which may part those of a number.
+                Self::Digits(..) => memchr::memchr(b'%', json).is_none(),
+            };
         if has_all {
             return false;
         }
@@ -196,7 +197,13 @@ impl Needle {
             }
             Self::Digits(digits, dialled) => {
                 let (mut seen, mut keys) = (0, 0);
-                for byte in text {
+                let mut bytes = text.iter();
+                while let Some(byte) = bytes.next() {
+                    if *byte == b'\\' && bytes.as_slice().starts_with(b"u") {
+                        // The digits of an escape are not those of a number.
+                        bytes.nth(4);
+                        continue;
+                    }
                     let Some(key @ b'0'..=b'9') = KEYS.get(usize::from(*byte)) else { continue };
                     keys = dialled.and(keys, *key);
                     if key == byte {
