@@ -21,6 +21,8 @@ from ._enrich_table import TableCalls
 from ._plan import PlanCalls
 from ._traceback import short_traceback
 from .exceptions import ConfigError
+from .report.message import Message, Term
+from .report.receipt import Receipt
 from .settings import BASE_URL, DEFINITIONS, Body, Budget, Copies, Duration, OnUnknown, Settings, checked
 from .settings._auto_store import warn_if_elsewhere
 from .settings._paths import is_address, refuse_address
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from ._calls.copies import Origin
     from .field_types import RequiredField
-    from .report.receipt import Receipt
     from .sandbox import Sandbox
     from .store import Resolution, Resolved, Store
 
@@ -240,13 +241,25 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         return enricher
 
     @property
-    def sandbox_server(self) -> Sandbox | None:
-        """The stand-in of an enricher created by `sandbox()`; `None` for any other enricher."""
+    def sandbox_server(self) -> Sandbox:
+        """The stand-in of an enricher created by `sandbox()`.
+
+        Raises:
+            ConfigError: The enricher was created in another way.
+        """
+        if self._session.server is None:
+            raise ConfigError("this enricher has no sandbox of its own: make it with BulkEnricher.sandbox()")
         return self._session.server
 
     @property
-    def store(self) -> Store | None:
-        """The store of this enricher (see `exactbuyer.store.Store`); `None` if it has none."""
+    def store(self) -> Store:
+        """The store of this enricher (see `exactbuyer.store.Store`).
+
+        Raises:
+            ConfigError: It has none: `settings.store` is `None`.
+        """
+        if self._session.store is None:
+            raise ConfigError(Message("this enricher keeps nothing: ", Term("use_store")))
         return self._session.store
 
     def resolve_unknown(self, resolution: Resolution, *, requests: Iterable[int] | None = None) -> Resolved:
@@ -286,9 +299,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
             >>> again[0]["status"] in {"found", "not_found"}
             True
         """
-        if self._session.store is None:
-            raise ConfigError("without a store nothing outlives its call: there is nothing to resolve")
-        return self._session.store.resolve_unknown(resolution, requests=requests)
+        return self.store.resolve_unknown(resolution, requests=requests)
 
     @property
     def settings(self) -> Settings:
@@ -301,14 +312,14 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         return self._session.history.total()
 
     @property
-    def last_receipt(self) -> Receipt | None:
-        """The receipt of the call that ended last, in whichever thread; `None` before the first.
+    def last_receipt(self) -> Receipt:
+        """The receipt of the call that ended last, in whichever thread; an empty one before the first.
 
         If several threads share an enricher, the receipt of a list is in `results.receipt`, and that of a
         pandas frame in `frame.attrs`. For other tables, give each thread its own enricher; they may share a
         store.
         """
-        return self._session.history.last
+        return self._session.history.last or Receipt()
 
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for its requests in flight.

@@ -7,7 +7,7 @@ status, and `Results.problems`), never an exception.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
     from .report.receipt import Receipt
@@ -16,21 +16,17 @@ if TYPE_CHECKING:
 
 
 class _WithResults(BaseException):
-    """An error or a warning about a call, with what the call has done so far.
+    """An error or a warning about a call, with what the call has done so far."""
 
-    Attributes:
-        results: The results of the call: every row, in order, with everything that was paid for. `None`
-            before it began, and after a second Ctrl-C, which does not wait for the requests in flight
-            (`BulkEnricher.recover` does).
-        receipt: The receipt of the call, likewise.
-    """
+    results_class: ClassVar[type[Results]]
+    """Set by the module `results`, which imports this one."""
 
     def __init__(
         self, message: str = "", *, results: Results | None = None, receipt: Receipt | None = None
     ) -> None:
         super().__init__(message)
-        self.results = results
-        self.receipt = receipt
+        self._results: Results | None = results
+        self._receipt: Receipt | None = receipt
 
     @property
     def message(self) -> str:
@@ -38,9 +34,25 @@ class _WithResults(BaseException):
         return cast("str", self.args[0])
 
     @property
+    def results(self) -> Results | None:
+        """The results of the call: every row, in order, with everything that was paid for.
+
+        `None` if they are not known: after a second Ctrl-C, which does not wait for the requests in flight
+        (`BulkEnricher.recover` does), and for a warning that was given while the call was running.
+        """
+        return self._results
+
+    @property
+    def receipt(self) -> Receipt:
+        """The receipt of the call. An empty one if no call had begun."""
+        if self._receipt is None:
+            self._receipt = self.results_class().receipt
+        return self._receipt
+
+    @property
     def table(self) -> Any:
         """For `enrich_table`: the table, with every row in its place; `None` for other calls."""
-        return getattr(self.results, "table", None)
+        return getattr(self._results, "table", None)
 
 
 class ExactBuyerError(_WithResults, Exception):
@@ -64,6 +76,16 @@ class ExactBuyerError(_WithResults, Exception):
         super().__init__(message, results=results, receipt=receipt)
         self.status = status
 
+    @property
+    def results(self) -> Results:
+        """The results of the call: every row, in order, with everything that was paid for.
+
+        They are empty if no call had begun.
+        """
+        if self._results is None:
+            self._results = self.results_class()
+        return self._results
+
 
 class ConfigError(ExactBuyerError, ValueError):
     """A setting is wrong. Nothing was sent, nothing was charged."""
@@ -73,20 +95,25 @@ class InvalidIdentifierError(ExactBuyerError, ValueError):
     """Some rows cannot be looked up. Nothing was sent, nothing was charged.
 
     Attributes:
-        errors: Every such row: its number, counted from 0, and the reason.
+        problems: Every such row: its number, counted from 0, and the reason.
     """
 
     def __init__(
         self,
         message: str = "",
         *,
-        errors: Sequence[Problem] = (),
+        problems: Sequence[Problem] = (),
         status: int | None = None,
         results: Results | None = None,
         receipt: Receipt | None = None,
     ) -> None:
         super().__init__(message, status=status, results=results, receipt=receipt)
-        self.errors: list[Problem] = list(errors)
+        self.problems: list[Problem] = list(problems)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The same as `problems`."""
+        return self.problems
 
 
 class ApiError(ExactBuyerError):

@@ -22,6 +22,7 @@ from ._frames.pandas import PandasFrame
 from ._frames.polars import PolarsFrame
 from ._frames.request import Columns, TableRequest
 from ._frames.table_input import BLOCK_ROWS
+from .exceptions import _WithResults
 from .report.preview import Preview
 from .report.receipt import Receipt
 from .report.results import STATUSES, Problem, Result
@@ -229,6 +230,8 @@ class Results(list[Result]):
     def _repr_html_(self) -> str:
         return self.receipt._repr_html_()
 
+
+_WithResults.results_class = Results
 
 _CHANGES = ("__setitem__", "__delitem__", "clear", "insert", "pop", "remove", "reverse", "sort")
 """Methods after which a row may be in the place of another. Those that only append change the length."""

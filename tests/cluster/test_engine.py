@@ -79,7 +79,6 @@ def test_100_000_rows(
         answers = tmp_path / "answers" if where == "files" else None
         got = one.enrich_table(frame, "mail", columns=COLUMNS, answers=answers)
         receipt = one.last_receipt
-        assert receipt is not None
         ledger = vendor.ledger()
         assert abs(ledger["requests"] - math.ceil(distinct / 1_000)) <= 1
         assert receipt.credits == ledger["credits"] == ledger["people"]
@@ -141,7 +140,6 @@ def test_workers_are_killed_and_jobs_cancelled(
     statuses = _again(lambda: engine.rows(got))["eb_status"].value_counts().to_dict()
     ledger = vendor.ledger()
     assert any(killed)
-    assert receipt is not None
     assert (receipt.credits_in_doubt, ledger["most"]) == (0, 1)
     assert ledger["credits"] == ledger["people"] == receipt.credits == asked(rows)
     assert statuses == {"found": 19_000, "missing": 1_000}

@@ -179,7 +179,6 @@ def test_spark_runs_tasks_twice_at_a_time(
     slow, before = frame.mapInArrow(slowly, frame.schema), speculated()
     with enricher(vendor, None) as one:
         got = one.enrich_table(slow, "mail", columns=[], answers=tmp_path / "answers")
-        assert one.last_receipt is not None
         assert one.last_receipt.credits_in_doubt == 0
     while_keys_were_made = speculated()
     statuses = engine.rows(got)["eb_status"].value_counts().to_dict()

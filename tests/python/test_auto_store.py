@@ -44,14 +44,12 @@ def placed() -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StoreWarning)
         store = BulkEnricher().store
-    assert store is not None
     return store.path
 
 
 def test_the_store_goes_to_a_local_disk_and_that_is_said_once(home: Path) -> None:
     with pytest.warns(StoreWarning, match=r"in a folder that is synchronised \(Dropbox\)") as caught:
         first = BulkEnricher()
-    assert first.store is not None
     path = first.store.path
     assert path.name == NAME
     assert path.parent.parent == home / ".local" / "state" / "exactbuyer"

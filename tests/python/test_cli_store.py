@@ -321,7 +321,6 @@ def purged(everybody: Sandbox, tmp_path: Path) -> Path:
     path = tmp_path / "people.db"
     with BulkEnricher("a-key", base_url=everybody.url, store=path) as enricher:
         enricher.enrich(["boss@acme.example"])
-        assert enricher.store is not None
         enricher.store.purge("boss@acme.example")
     return path
 

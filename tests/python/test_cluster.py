@@ -132,8 +132,6 @@ def test_rows_and_receipt_are_those_of_a_plain_table(
     with enricher(sandbox, None) as other:
         table = other.enrich_table(ROWS, by, columns=COLUMNS)
         expected = other.last_receipt
-    assert receipt is not None
-    assert expected is not None
     pd.testing.assert_frame_equal(comparable(frame.read()), comparable(table))
     counts = ("rows", "missing", "invalid", "found", "not_found", "duplicates", "found_duplicates", "sent")
     for name in counts:
@@ -259,7 +257,6 @@ def test_what_is_wrong_is_raised_before_a_job_is_run(
 def test_a_frame_without_rows_costs_nothing(engine: type[FakeFrame], sandbox: Sandbox) -> None:
     with enricher(sandbox, None) as people:
         got = people.enrich_table(Partitions.of(ROWS.slice(0, 0), 1), "mail", columns=COLUMNS).read()
-        assert people.last_receipt is not None
         assert people.last_receipt.rows == 0
     assert got.schema.names[-2:] == ["eb_full_name", "eb_title"]
     assert not sandbox.ledger.requests
@@ -364,7 +361,6 @@ def test_doubts_are_counted_in_rows_and_their_credits_in_lookups(
         with pytest.warns(IncompleteWarning):
             frame = people.enrich_table(Partitions.of(ROWS, 50), "mail")
         receipt = people.last_receipt
-        assert receipt is not None
         unknown = frame.read()["eb_status"].to_pylist().count("unknown")
     assert receipt.unknown == unknown == 189
     assert receipt.credits_in_doubt == receipt.sent == 57

@@ -8,6 +8,8 @@ import pytest
 
 import exactbuyer
 from exactbuyer import (
+    BulkEnricher,
+    ConfigError,
     ExactBuyerError,
     IncompleteWarning,
     InvalidIdentifierError,
@@ -49,8 +51,22 @@ def test_natural_parents() -> None:
 
 
 def test_invalid_rows_are_named_after_pickling_too() -> None:
-    error = InvalidIdentifierError("no", errors=[Problem(3, "invalid", "no @")])
-    assert pickle.loads(pickle.dumps(error)).errors == [Problem(3, "invalid", "no @")]
+    error = InvalidIdentifierError("no", problems=[Problem(3, "invalid", "no @")])
+    twin = pickle.loads(pickle.dumps(error))
+    assert twin.problems == twin.errors == [Problem(3, "invalid", "no @")]
+
+
+def test_an_error_before_a_call_has_empty_results() -> None:
+    with pytest.raises(ConfigError) as caught:
+        BulkEnricher(max_credits=-1)
+    error = caught.value
+    assert (error.results, error.receipt, error.table) == ([], Receipt(), None)
+    assert error.results is error.results
+    twin = pickle.loads(pickle.dumps(error))
+    assert (twin.results, twin.receipt) == ([], Receipt())
+    assert BulkEnricher().last_receipt == Receipt()
+    # Not the same as no rows: nobody knows them yet.
+    assert (Interrupted().results, Interrupted().receipt) == (None, Receipt())
 
 
 def test_ctrl_c_is_still_ctrl_c() -> None:

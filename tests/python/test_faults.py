@@ -271,7 +271,6 @@ def test_an_unknown_outcome_says_its_cause_its_price_and_what_to_do_next() -> No
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 503])
 def test_an_error_has_the_status_of_the_reply(status: int) -> None:
     with BulkEnricher.sandbox(max_retries=0) as enricher:
-        assert enricher.sandbox_server is not None
         enricher.sandbox_server.fail(cast("Fault", f"status_{status}"))
         with pytest.raises(ApiError) as caught:
             enricher.enrich(["ana@acme.example"], progress=False)
@@ -357,5 +356,4 @@ def test_a_store_keeps_the_doubt_of_what_is_refused_later(tmp_path: Path) -> Non
             with pytest.warns(UserWarning, match="open"):
                 results = enricher.enrich(rows, on_error="record")
             assert results[1]["status"] == "unknown"
-            assert enricher.store is not None
             assert [doubt.value for doubt in enricher.store.unknown()] == ["ana@acme.example"]

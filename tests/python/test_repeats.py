@@ -52,9 +52,7 @@ def of_table(enricher: BulkEnricher, table: Any) -> Receipt:
     assert contacts[0].as_py() == contacts[PEOPLE].as_py() is not None
     sources = table["eb_source"]
     assert (sources[0].as_py(), sources[PEOPLE].as_py()) == ("paid", "duplicate")
-    receipt = enricher.last_receipt
-    assert receipt is not None
-    return receipt
+    return enricher.last_receipt
 
 
 def enrich_table(enricher: BulkEnricher) -> Receipt:

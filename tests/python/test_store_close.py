@@ -58,7 +58,6 @@ def test_files_deleted_right_after_can_be_made_anew(everybody: Sandbox, path: Pa
 def test_a_backup_is_a_store_by_itself(everybody: Sandbox, path: Path, tmp_path: Path) -> None:
     with enricher(everybody, path) as people:
         people.enrich(PEOPLE[:3])
-        assert people.store is not None
         backup = people.store.backup(tmp_path / "backup.db")
         people.enrich(PEOPLE[3:4])
         with pytest.raises(ConfigError, match="is there already"):
@@ -78,7 +77,6 @@ def test_who_else_uses_the_store_goes_on(everybody: Sandbox, path: Path) -> None
     first.close()
     assert log.exists()
     assert second.enrich(PEOPLE[:3]).receipt.from_store == 2
-    assert second.store is not None
     with second.store as store:
         assert store.info().hits == 3
     # `enricher.store` counts as a user of its own. After `close()`, its next use opens the store again.

@@ -33,7 +33,6 @@ def test_a_doubt_is_raised_once_and_then_told(
             rows = run_list_call(people, PEOPLE[:4])
         assert [row["status"] for row in rows] == ["unknown"] * 3 + ["found"]
         receipt = people.last_receipt
-        assert receipt is not None
         assert (receipt.inherited, receipt.inherited_credits, receipt.credits_in_doubt) == (3, 3, 0)
         assert receipt.inherited_since is not None
         assert "3 from earlier: 0 to 3 credits, sent since 20" in str(receipt)
@@ -65,13 +64,11 @@ def test_doubts_are_resolved(everybody: Sandbox, path: Path, how: Any) -> None:
             assert {row["status"] for row in results} == {"not_sent"}
             assert (results.receipt.barred, results.receipt.open_rows) == (3, 0)
             assert "allow" in results.receipt.next_step
-            assert people.store is not None
             assert people.store.allow(PEOPLE[0])
             assert not people.store.allow(PEOPLE[0])
             assert people.enrich(PEOPLE[:1])[0]["status"] == "found"
         else:
             assert [row["status"] for row in people.enrich(PEOPLE[:3])] == ["found"] * 3
-        assert people.store is not None
         # What it may have cost stays on the books.
         assert people.store.info().credits_in_doubt == 3
 
@@ -80,7 +77,6 @@ def test_doubts_are_resolved_by_request(everybody: Sandbox, path: Path) -> None:
     everybody.fail(request=1, fault="reset_after_billing")
     everybody.fail(request=2, fault="reset_after_billing")
     with enricher(everybody, path) as people:
-        assert people.store is not None
         for part in (PEOPLE[:3], PEOPLE[3:5]):
             with pytest.raises(UnknownOutcomeError):
                 people.enrich(part)
@@ -111,7 +107,6 @@ def test_a_reply_that_cannot_be_read_is_kept(everybody: Sandbox, path: Path) -> 
     with enricher(everybody, path) as people:
         with pytest.raises(UnknownOutcomeError):
             people.enrich(PEOPLE[:3])
-        assert people.store is not None
         requests = {doubt.request for doubt in people.store.unknown()}
         assert len(requests) == 1
         assert people.store.unread_reply(*requests)
@@ -136,7 +131,6 @@ def test_a_ceiling_is_the_stores(everybody: Sandbox, path: Path) -> None:
 def test_resume_is_the_same_call(everybody: Sandbox, path: Path) -> None:
     with enricher(everybody, path, max_credits=12) as people, pytest.raises(BudgetExceededError) as spent:
         people.enrich(PEOPLE)
-    assert spent.value.receipt is not None
     assert spent.value.receipt.not_sent == 18
     with enricher(everybody, path, max_credits=100) as people:
         receipt = people.enrich(PEOPLE).receipt

@@ -184,7 +184,6 @@ def test_a_purge_leaves_no_byte(sandbox: Sandbox, path: Path) -> None:
     doubtful(sandbox, path, ["eve@acme.example"])
     people = enricher(sandbox, path)
     store = people.store
-    assert store is not None
     purged = store.purge("Ana@acme.example")
     assert purged == Purged(
         identifiers=1, answers=1, contacts=1, intents=0, replies=0, credits=1, cleaned=True, leftovers=[]
@@ -293,7 +292,6 @@ def test_two_stores_become_one(sandbox: Sandbox, path: Path, tmp_path: Path) -> 
     with enricher(sandbox, other) as people:
         people.enrich(["bob@acme.example", "zoe@acme.example"])
     with enricher(sandbox, path) as people:
-        assert people.store is not None
         merged = people.store.merge(other)
         assert (merged.requests, merged.lookups) == (1, 2)
         assert merged.cleaned

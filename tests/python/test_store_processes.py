@@ -112,7 +112,6 @@ def test_what_a_killed_process_had_sent_is_in_doubt(everybody: Sandbox, path: Pa
         assert [row["status"] for row in results] == ["found"] * 10 + ["unknown"] * 20 + ["found"] * 10
         assert (results.receipt.inherited, results.receipt.inherited_credits) == (20, 20)
         assert results.receipt.credits == 10
-        assert people.store is not None
         assert [doubt.value for doubt in people.store.unknown()] == PEOPLE[10:30]
         resolved = people.resolve_unknown("resend")
         assert (resolved.lookups, resolved.credits) == (20, 20)

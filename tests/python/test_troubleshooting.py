@@ -80,7 +80,6 @@ def synchronised(folder: Path) -> None:
 def doubt_of_an_earlier_run(folder: Path) -> None:
     with BulkEnricher.sandbox(store=folder / "people.db") as enricher:
         server = enricher.sandbox_server
-        assert server is not None
         server.fail("reset_after_billing", request=1)
         enricher.enrich(ANA, on_error="record")
         enricher.enrich(ANA)

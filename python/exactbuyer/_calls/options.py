@@ -97,21 +97,25 @@ def check_on_error(on_error: object) -> OnError:
 
 def refuse_invalid(parts: list[Rows]) -> None:
     """Raises `InvalidIdentifierError` with every row that cannot be looked up, if there is one."""
-    errors = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
-    if not errors:
+    problems = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
+    if not problems:
         return
     same: dict[str, list[str]] = {}
-    for row, _, reason in errors[:_NAMED]:
+    for row, _, reason in problems[:_NAMED]:
         same.setdefault(reason, []).append(f"{row}")
     named: list[str] = []
     for reason, rows in same.items():
         named += ["; " if named else "", f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: ", reason]
-    more = f"; and {len(errors) - _NAMED:,} more in the exception's .errors" if len(errors) > _NAMED else ""
+    more = (
+        f"; and {len(problems) - _NAMED:,} more in the exception's .problems"
+        if len(problems) > _NAMED
+        else ""
+    )
     raise InvalidIdentifierError(
         Message(
-            f"{len(errors):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
+            f"{len(problems):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
             *named,
             f"{more}. Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
         ),
-        errors=errors,
+        problems=problems,
     )

@@ -176,7 +176,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 costs=not options["sandbox"],
                 approval=approval,
                 again=again_in_words(
-                    options, in_store=enricher.store is not None, spent=not options["sandbox"]
+                    options, in_store=enricher.settings.store is not None, spent=not options["sandbox"]
                 ),
             )
             result = run_job(spec, enricher, signals)

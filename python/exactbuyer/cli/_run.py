@@ -204,7 +204,7 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
     reader, outline = reader_of(spec, enricher.settings)
     rehearse(outline, spec.table_request, reader.joiner, spec.location.kind, spec.rows)
     reader.signals = signals
-    reader.counts_paid = spec.costs and enricher.store is None
+    reader.counts_paid = spec.costs and enricher.settings.store is None
     stream = FileStream(
         enricher,
         reader,

@@ -364,7 +364,7 @@ class Store(StoreFile):
                 why[0],
                 "): pass an e-mail address, a phone number or a profile's address",
             ),
-            errors=[Problem(0, "invalid", why[0])],
+            problems=[Problem(0, "invalid", why[0])],
         )
 
 

@@ -119,9 +119,9 @@ class _Checks:
         return "trusts the system's certificates" if named is None else f"trusts the certificates of {named}"
 
     def _store(self) -> str:
-        store = self._enricher.store
-        if store is None:
+        if self._settings.store is None:
             return "none: answers are not kept"
+        store = self._enricher.store
         trouble = disk_trouble(store.path)
         if trouble is not None:
             raise _WrongError(
