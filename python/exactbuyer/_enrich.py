@@ -17,7 +17,7 @@ from ._calls.streams import Stream
 from ._calls.waiting import run_to_end
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
-from .results import Results
+from .results import Results, has_rows
 
 if TYPE_CHECKING:
     from ._calls.call import Call
@@ -215,7 +215,7 @@ class BlockingCalls:
     def last_results(self) -> None:
         self._session.history.last_results = None
 
-    def recover(self) -> Results:
+    def recover(self) -> Results | None:
         """Returns what interrupted, cancelled and abandoned calls have paid for, the oldest call first.
 
         Each such call is returned once. A call also counts as abandoned if the event loop in which it was
@@ -234,22 +234,23 @@ class BlockingCalls:
 
         Returns:
             The rows of one such call, in order, with its receipt: all rows of an `enrich`, or the rows that a
-            stream has not yielded (`first_row` is the number of the first). The result is empty if there is
-            no such call, so use `while part := enricher.recover(): …`
+            stream has not yielded (`first_row` is the number of the first). `None` if there is no such call,
+            so use `while (part := enricher.recover()) is not None: …` (the results of `enrich_table` are in
+            `part.table`, and the list is empty).
 
         Raises:
             KeyboardInterrupt: Ctrl-C. The call can still be recovered.
 
         Example:
             >>> from exactbuyer import BulkEnricher
-            >>> BulkEnricher().recover()
-            <Results: 0 rows>
+            >>> BulkEnricher().recover() is None
+            True
         """
         while (call := self._session.take_oldest()) is not None:
             # Streams whose rows were all handed out have nothing to recover.
-            if results := self._recovered(call):
+            if has_rows(results := self._recovered(call)):
                 return results
-        return Results()
+        return None
 
     def _recovered(self, call: Call) -> Results:
         try:

@@ -17,7 +17,7 @@ from ._calls.stream_call import RowStreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled, run_to_end_async
 from ._traceback import short_traceback
 from .report.progress import ProgressOption, Watch
-from .results import Results
+from .results import Results, has_rows
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -128,7 +128,7 @@ class AwaitableCalls:
         source = aiter(rows) if isinstance(rows, AsyncIterable) else slices(rows, call.part_rows)
         return AsyncStream(call, source)
 
-    async def recover_async(self) -> Results:
+    async def recover_async(self) -> Results | None:
         """The awaitable version of `recover`: the same result. If it is cancelled, nothing is lost.
 
         Returns:
@@ -137,14 +137,14 @@ class AwaitableCalls:
         Example:
             >>> import asyncio
             >>> from exactbuyer import BulkEnricher
-            >>> asyncio.run(BulkEnricher().recover_async())
-            <Results: 0 rows>
+            >>> asyncio.run(BulkEnricher().recover_async()) is None
+            True
         """
         while (call := self._session.take_oldest()) is not None:
             # Streams whose rows were all handed out have nothing to recover.
-            if results := await self._recovered_async(call):
+            if has_rows(results := await self._recovered_async(call)):
                 return results
-        return Results()
+        return None
 
     async def _recovered_async(self, call: Call) -> Results:
         waiter = Waiter(call)

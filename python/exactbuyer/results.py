@@ -58,8 +58,7 @@ class Results(list[Result]):
             stream, the first million.
         first_row: The number of the first row in this list. It is not 0 if a stream had already yielded the
             rows before it.
-        table: For `enrich_table`: the table, as far as the call had come. The list itself is then empty, but
-            `bool(results)` is true.
+        table: For `enrich_table`: the table, as far as the call had come. The list itself is then empty.
 
     Example:
         >>> from exactbuyer import BulkEnricher
@@ -217,9 +216,6 @@ class Results(list[Result]):
                 table.add_results(first, list(_with_contacts(block, ensure_ascii=True)), origins)
         return Batches.concat(table, table.blocks())
 
-    def __bool__(self) -> bool:
-        return len(self) > 0 or self.table is not None
-
     def __repr__(self) -> str:
         if self.table is not None:
             return f"<Results: a table of {count(self.receipt.rows, 'row')}, in .table>"
@@ -232,6 +228,12 @@ class Results(list[Result]):
 
 
 _WithResults.results_class = Results
+
+
+def has_rows(results: Results) -> bool:
+    """Whether there are any, in the list or in the table of `enrich_table`."""
+    return len(results) > 0 or results.table is not None
+
 
 _CHANGES = ("__setitem__", "__delitem__", "clear", "insert", "pop", "remove", "reverse", "sort")
 """Methods after which a row may be in the place of another. Those that only append change the length."""

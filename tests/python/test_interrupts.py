@@ -112,7 +112,7 @@ def pressed_at_each_point(
             except KeyboardInterrupt:
                 pass
         recovered: list[Results] = []
-        while part := enricher.recover():
+        while (part := enricher.recover()) is not None:
             recovered.append(part)
         yield Pressed(enricher, press.pressed_in, got, in_exception, recovered)
         enricher.close()

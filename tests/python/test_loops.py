@@ -101,16 +101,17 @@ def test_a_loop_that_is_closed_under_a_call_loses_nothing(
     # Counted at once: what is in flight may be charged.
     assert enricher.receipt.credits + enricher.receipt.credits_in_doubt == 2
     recovered = enricher.recover() if recover_in == "no loop" else asyncio.run(enricher.recover_async())
+    assert recovered is not None
     assert slow.ledger.credits == enricher.receipt.credits == 2
     assert enricher.receipt.credits_in_doubt == 0
     assert statuses(recovered)[:2] == ["found", "found"]
     # Nothing waits for the call any more, so nothing else is sent.
     assert set(statuses(recovered)[2:]) <= {"not_sent"}
-    assert enricher.recover() == []
+    assert enricher.recover() is None
     assert not task.done()
     del task
     gc.collect()
-    assert enricher.recover() == []
+    assert enricher.recover() is None
     assert enricher.receipt.credits == 2
     caplog.clear()
 
@@ -124,13 +125,11 @@ def test_a_loop_that_nobody_holds_any_more_loses_nothing(slow: Sandbox, run_call
         under_way(run_call, enricher, asyncio.new_event_loop())
         gc.collect()
         # Until the answer comes, the waiting future holds a reference to the loop; afterwards nothing does.
-        recovered = enricher.recover()
         deadline = time.monotonic() + 30.0
-        while not recovered:
+        while (recovered := enricher.recover()) is None:
             assert time.monotonic() < deadline
             assert enricher.receipt.credits + enricher.receipt.credits_in_doubt >= 2
             gc.collect()
-            recovered = enricher.recover()
         gc.collect()
     assert statuses(recovered).count("found") == enricher.receipt.credits == slow.ledger.credits > 0
 
@@ -140,11 +139,11 @@ def test_a_loop_that_has_only_stopped_goes_on(slow: Sandbox) -> None:
     loop = asyncio.new_event_loop()
     task = under_way(enrich, enricher, loop)
     assert enricher.receipt.credits + enricher.receipt.credits_in_doubt >= 2
-    assert enricher.recover() == [], "its task can still go on"
+    assert enricher.recover() is None, "its task can still go on"
     assert len(loop.run_until_complete(task)) == 6
     assert enricher.receipt.credits == slow.ledger.credits == 6
     loop.close()
-    assert enricher.recover() == []
+    assert enricher.recover() is None
 
 
 def test_asyncio_run_that_ends_with_tasks_pending_loses_nothing(slow: Sandbox) -> None:
@@ -163,7 +162,7 @@ def test_asyncio_run_that_ends_with_tasks_pending_loses_nothing(slow: Sandbox) -
 
     asyncio.run(main())
     assert tasks[0].cancelled()
-    assert statuses(enricher.recover())[:2] == ["found", "found"]
+    assert statuses(enricher.recover() or [])[:2] == ["found", "found"]
     assert slow.ledger.credits == enricher.receipt.credits == 2
 
 
@@ -212,7 +211,7 @@ def test_an_async_source_of_another_loop_is_read_no_further(slow: Sandbox) -> No
         warnings.simplefilter("ignore", IncompleteWarning)
         with pytest.raises(ExactBuyerError, match="event loop in which it was begun"):
             asyncio.run(rest())
-    left = len(enricher.recover())
+    left = len(enricher.recover() or [])
     assert got[0]["status"] == "found"
     assert len(got) + left <= 6
     assert slow.ledger.credits == enricher.receipt.credits
@@ -236,7 +235,7 @@ with Sandbox(match_rate=1.0, latency=0.2) as sandbox:
     deadline = time.monotonic() + 30
     while enricher.receipt.credits_in_doubt and time.monotonic() < deadline:
         pass
-    print(enricher.receipt.credits, len(enricher.recover()))
+    print(enricher.receipt.credits, len(enricher.recover() or []))
 """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=50, check=False
@@ -263,7 +262,9 @@ def test_the_end_of_an_async_block_waits_without_the_loop(slow: Sandbox) -> None
                 await asyncio.wait_for(enricher.aclose(), 0.01)
             counting = asyncio.ensure_future(count())
         counting.cancel()
-        return turns, await enricher.recover_async()
+        recovered = await enricher.recover_async()
+        assert recovered is not None
+        return turns, recovered
 
     turns, results = asyncio.run(main())
     assert turns > 1

@@ -12,7 +12,7 @@ import pytest
 from keys import KEY
 from store_runs import emails
 
-from exactbuyer import BulkEnricher, StoreWarning
+from exactbuyer import BulkEnricher, Results, StoreWarning
 from exactbuyer._calls import call_history
 from exactbuyer._calls.call import Call
 from exactbuyer._calls.list_call import ListCall
@@ -86,10 +86,10 @@ def test_what_is_kept_is_bounded(
         if store is None:
             assert sum(record.levelno == logging.WARNING for record in caplog.records) == CALLS - 4
             with pytest.warns(StoreWarning, match=f"rows of {CALLS - 4} calls .* recover"):
-                recovered = [enricher.recover()]
+                recovered = [enricher.recover() or Results()]
         else:
-            recovered = [enricher.recover()]
-        while rows := enricher.recover():
+            recovered = [enricher.recover() or Results()]
+        while (rows := enricher.recover()) is not None:
             recovered.append(rows)
         assert [len(rows) for rows in recovered] == [ROWS] * (2 if store else 4)
         # The newest calls are kept; `recover()` returns the oldest of them first.
@@ -106,7 +106,7 @@ def test_the_newest_call_is_kept_however_large(everybody: Sandbox, monkeypatch: 
         next(stream)
         stream.close()
         enricher.enrich(["last@acme.example"])
-        assert len(enricher.recover()) == len(PEOPLE) - 1
+        assert len(enricher.recover() or []) == len(PEOPLE) - 1
 
 
 def leave(enricher: BulkEnricher, name: str) -> None:
@@ -132,14 +132,14 @@ def test_a_contact_that_the_store_does_not_keep_is_not_given_up_as_stored(
         assert enricher.store.find("carla@acme.example")
         assert not enricher.store.find("bob@acme.example")
         if most == 3:
-            first = enricher.recover()
+            first = enricher.recover() or Results()
             assert [row["value"] for row in first] == ["bob@acme.example"]
         else:
             with pytest.warns(StoreWarning, match="rows of 1 call .* recover"):
-                first = enricher.recover()
+                first = enricher.recover() or Results()
         while first[0]["value"] != "dora@acme.example":
-            first = enricher.recover()
-        assert not enricher.recover()
+            first = enricher.recover() or Results()
+        assert enricher.recover() is None
 
 
 def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
@@ -152,7 +152,7 @@ def test_the_answers_of_a_store_that_is_gone_are_not_given_up_as_stored(
             file.unlink()
         monkeypatch.setattr(call_history, "MOST_ROWS_WITH_STORE", 0)
         enricher._session.history.trim()
-        assert [row["value"] for row in enricher.recover()] == ["bob@acme.example"]
+        assert [row["value"] for row in enricher.recover() or []] == ["bob@acme.example"]
 
 
 def another_call() -> ListCall:
@@ -207,7 +207,7 @@ def test_streams_of_which_nothing_is_left_do_not_hide_what_was_paid_for(
     del stream
     recovered: list[Any] = []
     # The loop of the documentation.
-    while part := asyncio.run(enricher.recover_async()) if is_async else enricher.recover():
+    while (part := asyncio.run(enricher.recover_async()) if is_async else enricher.recover()) is not None:
         recovered += part
     assert [row["value"] for row in recovered] == PEOPLE[4:6]
 
@@ -238,6 +238,7 @@ def test_nothing_is_sent_after_an_error_while_a_block_is_joined(
     # The traceback, which prompts keep, refers to the stream.
     assert caught.tb is not None
     recovered = enricher.recover()
+    assert recovered is not None
     statuses = recovered.table["eb_status"].to_pylist()
     assert recovered.first_row == taken
     assert taken + statuses.count("found") == everybody.ledger.credits < len(rows)

@@ -172,6 +172,7 @@ def test_the_rest_of_a_stream_becomes_a_table(enricher: BulkEnricher) -> None:
         next(stream)
         next(stream)
     rest = enricher.recover()
+    assert rest is not None
     assert rest.first_row == 2
     table = rest.to_arrow()
     assert table["value"].to_pylist() == TEXTS[2:]
@@ -242,7 +243,7 @@ def test_after_an_exception_the_results_are_still_there(enricher: BulkEnricher) 
     assert results is caught.value.results
     assert results is not None
     assert [row["status"] for row in results] == ["unknown", "missing"]
-    assert not enricher.recover()
+    assert enricher.recover() is None
 
 
 @pytest.mark.parametrize("fault", ["status_400", "status_403", "reset_after_billing"])

@@ -58,7 +58,7 @@ def test_ctrl_c_keeps_what_was_paid_for(fakes: ModuleType, capsys: pytest.Captur
     assert results is not None
     assert [row["status"] for row in results] == ["found"] * 20 + ["not_sent"] * 40
     assert enricher.recover() == results
-    assert enricher.recover() == []
+    assert enricher.recover() is None
     assert enricher.receipt == caught.value.receipt
 
 
@@ -69,8 +69,9 @@ def test_a_second_ctrl_c_leaves_and_recover_drains(fakes: ModuleType) -> None:
     assert isinstance(caught.value, Interrupted)
     assert caught.value.results is None
     results = enricher.recover()
+    assert results is not None
     assert [row["status"] for row in results] == ["found"] * 20 + ["not_sent"] * 40
-    assert enricher.recover() == []
+    assert enricher.recover() is None
 
 
 @pytest.mark.parametrize("run_call", ["enrich_async", "enrich_table_async"])
@@ -96,9 +97,10 @@ def test_a_task_that_is_cancelled_in_its_last_step_loses_nothing(
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(main())
     recovered = enricher.recover()
+    assert recovered is not None
     assert len(recovered if recovered.table is None else recovered.table) == len(ROWS)
     assert enricher.receipt.credits == exactbuyer_sandbox.ledger.credits > 0
-    assert enricher.recover() == []
+    assert enricher.recover() is None
 
 
 def test_what_cannot_be_recovered_lets_the_others_pass(
@@ -120,10 +122,10 @@ def test_what_cannot_be_recovered_lets_the_others_pass(
     monkeypatch.setattr(ListCall, "settle", settle_or_fail)
     with pytest.raises(RuntimeError, match="no memory"):
         enricher.recover()
-    assert len(enricher.recover()) == len(ROWS)
+    assert len(enricher.recover() or []) == len(ROWS)
     monkeypatch.undo()
-    assert len(enricher.recover()) == len(ROWS)
-    assert enricher.recover() == []
+    assert len(enricher.recover() or []) == len(ROWS)
+    assert enricher.recover() is None
 
 
 def test_ctrl_c_in_recover_loses_nothing(fakes: ModuleType) -> None:
@@ -132,7 +134,7 @@ def test_ctrl_c_in_recover_loses_nothing(fakes: ModuleType) -> None:
         enricher.enrich(ROWS)
     with pytest.raises(KeyboardInterrupt):
         enricher.recover()
-    assert len(enricher.recover()) == 60
+    assert len(enricher.recover() or []) == 60
 
 
 def test_ctrl_c_in_a_stream(fakes: ModuleType) -> None:
@@ -141,8 +143,9 @@ def test_ctrl_c_in_a_stream(fakes: ModuleType) -> None:
     with pytest.raises(KeyboardInterrupt), enricher.stream(ROWS) as stream:
         handed_out.extend(row["value"] for row in stream)
     rest = enricher.recover()
+    assert rest is not None
     assert handed_out + [row["value"] for row in rest] == ROWS[: rest.receipt.rows]
-    assert enricher.recover() == []
+    assert enricher.recover() is None
 
 
 def test_trouble_of_ours_leaves_the_call_within_reach(
@@ -157,7 +160,7 @@ def test_trouble_of_ours_leaves_the_call_within_reach(
     enricher = enricher_that(broken, fakes)
     with pytest.raises(MemoryError):
         run_list_call(enricher, ROWS)
-    assert len(enricher.recover()) == 60
+    assert len(enricher.recover() or []) == 60
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process cannot send itself Ctrl-C there")
@@ -195,8 +198,9 @@ def test_cancelling_returns_at_once_and_loses_nothing() -> None:
         assert enricher.receipt.credits == 0
         assert enricher.receipt.under_way == 60
         results = await enricher.recover_async()
+        assert results is not None
         assert [row["status"] for row in results] == ["found"] * 60
-        assert await enricher.recover_async() == []
+        assert await enricher.recover_async() is None
 
     with (
         Sandbox(match_rate=1.0, latency=0.3) as sandbox,
@@ -251,11 +255,13 @@ def test_a_forked_child_works_and_leaves_the_parents_calls_alone(everybody: Sand
         status = 1
         try:
             results = enricher.enrich(["bo@acme.example"])
-            status = 0 if results[0]["status"] == "found" and enricher.recover() == [] else 2
+            status = 0 if results[0]["status"] == "found" and enricher.recover() is None else 2
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
-    assert enricher.recover().first_row == 1
+    rest = enricher.recover()
+    assert rest is not None
+    assert rest.first_row == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -175,7 +175,7 @@ def test_a_forked_child_opens_the_store_anew(
             assert receipt.found == len(rows) + 1, receipt
             assert store.info().hits >= len(rows) + 1
             # What was begun before the fork is the parent's.
-            assert enricher.recover() == []
+            assert enricher.recover() is None
             enricher.close()
             code = 0
         except BaseException:

@@ -195,12 +195,13 @@ def test_left_early_the_rest_is_recovered_once(fakes: ModuleType, caplog: pytest
             break
     assert "recover()" in caplog.text
     rest = enricher.recover()
+    assert rest is not None
     assert rest.first_row == 5
     assert rest[0]["value"] == "person5@acme.example"
     assert rest[0]["status"] == "found"
     assert {row["status"] for row in rest} <= {"found", "not_sent"}
     assert len(rest) == rest.receipt.rows - 5
-    assert enricher.recover() == []
+    assert enricher.recover() is None
     assert enricher.receipt == rest.receipt
 
 
@@ -214,7 +215,7 @@ def test_left_early_it_does_not_call_the_function_for_progress(fakes: ModuleType
     assert before
     del stream
     gc.collect()
-    assert len(enricher.recover()) > 0
+    assert len(enricher.recover() or []) > 0
     assert len(shown) == before
 
 
@@ -223,7 +224,7 @@ def test_left_at_its_end_there_is_nothing_to_recover(fakes: ModuleType) -> None:
     stream = enricher.stream(["ana", "bo"])
     assert [next(stream)["value"], next(stream)["value"]] == ["ana", "bo"]
     stream.close()
-    assert enricher.recover() == []
+    assert enricher.recover() is None
     assert enricher.receipt.rows == 2
     assert next(stream, None) is None
 
@@ -310,7 +311,7 @@ def test_a_source_that_was_cancelled_is_no_end() -> None:
     with BulkEnricher.sandbox() as enricher:
         with pytest.raises(asyncio.CancelledError):
             asyncio.run(seen(enricher))
-        assert [row["value"] for row in enricher.recover()] == ["ana@acme.example"]
+        assert [row["value"] for row in enricher.recover() or []] == ["ana@acme.example"]
 
 
 def test_what_one_recovers_no_other_does() -> None:
@@ -322,7 +323,8 @@ def test_what_one_recovers_no_other_does() -> None:
             closing = asyncio.create_task(stream.aclose())
             await asyncio.sleep(0)
             first = await enricher.recover_async()
+            assert first is not None
             await closing
-            return [len(first), len(await enricher.recover_async())]
+            return [len(first), len(await enricher.recover_async() or [])]
 
     assert asyncio.run(recovered()) == [39, 0]

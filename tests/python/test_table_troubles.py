@@ -69,7 +69,7 @@ def test_what_cannot_be_done_is_told_before_anything_is_sent(
         with pytest.raises(ConfigError, match=told):
             enricher.plan(each, **how)  # pyright: ignore[reportArgumentType]
     assert not everybody.ledger.requests
-    assert not enricher.recover()
+    assert enricher.recover() is None
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_wrong_key_raises_with_the_table(everybody: Sandbox) -> None:
         assert list(table["mail"]) == MAILS
         assert set(table["eb_status"]) == {"not_sent"}
         assert table["eb_reason"].notna().all()
-        assert not enricher.recover()
+        assert enricher.recover() is None
 
 
 def test_rows_that_stay_open_are_told_once(everybody: Sandbox) -> None:
@@ -336,14 +336,14 @@ def test_a_reader_left_behind_can_be_recovered(everybody: Sandbox) -> None:
     taken = reader.read_next_batch().num_rows
     del reader
     left = enricher.recover()
-    assert left
+    assert left is not None
     assert (left.first_row, len(left)) == (taken, 0)
     statuses = left.table["eb_status"].to_pylist()
     assert taken + statuses.count("found") == everybody.ledger.credits
     assert left.table["mail"][0].as_py() == "person0-0@firm.example".replace(
         "0-0", f"{taken // 50}-{taken % 50}"
     )
-    assert not enricher.recover()
+    assert enricher.recover() is None
 
 
 def test_what_a_reader_raises_comes_after_what_it_gave(everybody: Sandbox) -> None:
@@ -392,6 +392,7 @@ def test_ctrl_c_leaves_a_table(everybody: Sandbox, monkeypatch: pytest.MonkeyPat
     assert (receipt.rows, receipt.under_way) == (40, 0)
     assert list(table["eb_status"]).count("found") == receipt.found == everybody.ledger.credits
     recovered = enricher.recover()
+    assert recovered is not None
     pd.testing.assert_frame_equal(recovered.table, table)
     assert "a table of 40 rows" in repr(recovered)
-    assert not enricher.recover()
+    assert enricher.recover() is None

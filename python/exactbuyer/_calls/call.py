@@ -19,6 +19,7 @@ from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import count, duration
+from exactbuyer.results import has_rows
 from exactbuyer.settings import LOOPBACK
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class Call:
             self.tick(last=True)
             self._session.history.trim()
             # A stream may have been left with every row handed out: then there is nothing to recover.
-            if self.over() and not self.settle():
+            if self.over() and not has_rows(self.settle()):
                 self._session.history.drop(self)
         finally:
             self._caller = Caller.LEFT

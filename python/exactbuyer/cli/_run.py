@@ -349,7 +349,9 @@ def _concluded(
         return done
     output = written.output
     with _ignoring_errors():
-        rest = enricher.recover().table if ended.rest is None and stream.is_over else ended.rest
+        rest = ended.rest
+        if rest is None and stream.is_over and (recovered := enricher.recover()) is not None:
+            rest = recovered.table
         # After what does not fit, nothing more is written: it would hide that rows are missing there.
         if not output.has_failed:
             written.add(rest or [])
