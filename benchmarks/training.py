@@ -17,9 +17,9 @@ import pandas as pd
 from server import serve
 from workload import KEY, make_rows
 
-from exactbuyer import BulkEnricher
+from exactbuyer import BulkEnricher, FieldType
 
-KINDS = ("email", "phone", "social_profile")
+KINDS: tuple[FieldType, ...] = ("email", "phone", "social_profile")
 
 
 def messy(value: str, number: int) -> str:
@@ -35,7 +35,7 @@ FRAME = pd.DataFrame([{kind: value} for kind, value in MESSY])
 
 def make_calls(url: str, folder: Path) -> None:
     """Calls of the Python API: lists, tables, a stream, a plan, with a store and without."""
-    by = {kind: kind for kind in KINDS}
+    by: dict[str, FieldType] = {kind: kind for kind in KINDS}
     with BulkEnricher(KEY, base_url=url, requests_per_minute=100_000) as enricher:
         enricher.plan(MESSY)
         for _ in range(2):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from os import PathLike
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from ._calls.cluster_call import ClusterCall, call_of_frame
 from ._calls.options import CallOptions
@@ -39,9 +39,47 @@ class TableCalls:
 
     _session: Session
 
+    @overload
+    def enrich_table(
+        self,
+        data: list[dict[str, Any]],
+        by: By,
+        *,
+        columns: Columns | None = ...,
+        prefix: str = ...,
+        split: Split | None = ...,
+        region: Hashable | None = ...,
+        field_type: FieldType | None = ...,
+        required_fields: Iterable[RequiredField] | None = ...,
+        max_credits: int | None = ...,
+        refresh: bool = ...,
+        store_only: bool = ...,
+        answers: str | PathLike[str] | None = ...,
+        progress: ProgressOption = ...,
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
     def enrich_table(
         self,
         data: DataT,
+        by: By,
+        *,
+        columns: Columns | None = ...,
+        prefix: str = ...,
+        split: Split | None = ...,
+        region: Hashable | None = ...,
+        field_type: FieldType | None = ...,
+        required_fields: Iterable[RequiredField] | None = ...,
+        max_credits: int | None = ...,
+        refresh: bool = ...,
+        store_only: bool = ...,
+        answers: str | PathLike[str] | None = ...,
+        progress: ProgressOption = ...,
+    ) -> DataT: ...
+
+    def enrich_table(
+        self,
+        data: object,
         by: By,
         *,
         columns: Columns | None = None,
@@ -55,7 +93,7 @@ class TableCalls:
         store_only: bool = False,
         answers: str | PathLike[str] | None = None,
         progress: ProgressOption = "auto",
-    ) -> DataT:
+    ) -> object:
         """Looks up the rows of a table by one or more of its columns, and adds columns with the results.
 
         Args:
@@ -163,9 +201,7 @@ class TableCalls:
                 reader = reader_of(data, table_request, settings)
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
-                return cast(
-                    "DataT", reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
-                )
+                return reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
             else:
                 table_input = TableInput(data, table_request, settings)
                 watch = Watch(progress, table_input.rows)
@@ -173,11 +209,47 @@ class TableCalls:
                 call = self._session.begin(TableCall, "enrich_table", options, watch, asking=asking)
                 call.work_on(table_input)
                 parts = table_input.parts()
-        return cast("DataT", run_to_end(call, parts, "record").table)
+        return run_to_end(call, parts, "record").table
 
+    @overload
+    async def enrich_table_async(
+        self,
+        data: list[dict[str, Any]],
+        by: By,
+        *,
+        columns: Columns | None = ...,
+        prefix: str = ...,
+        split: Split | None = ...,
+        region: Hashable | None = ...,
+        field_type: FieldType | None = ...,
+        required_fields: Iterable[RequiredField] | None = ...,
+        max_credits: int | None = ...,
+        refresh: bool = ...,
+        store_only: bool = ...,
+        progress: ProgressOption = ...,
+    ) -> list[dict[str, Any]]: ...
+
+    @overload
     async def enrich_table_async(
         self,
         data: DataT,
+        by: By,
+        *,
+        columns: Columns | None = ...,
+        prefix: str = ...,
+        split: Split | None = ...,
+        region: Hashable | None = ...,
+        field_type: FieldType | None = ...,
+        required_fields: Iterable[RequiredField] | None = ...,
+        max_credits: int | None = ...,
+        refresh: bool = ...,
+        store_only: bool = ...,
+        progress: ProgressOption = ...,
+    ) -> DataT: ...
+
+    async def enrich_table_async(
+        self,
+        data: object,
         by: By,
         *,
         columns: Columns | None = None,
@@ -190,7 +262,7 @@ class TableCalls:
         refresh: bool = False,
         store_only: bool = False,
         progress: ProgressOption = "auto",
-    ) -> DataT:
+    ) -> object:
         """The awaitable version of `enrich_table`: same arguments, results, errors and costs.
 
         It takes neither readers nor frames of a cluster.
@@ -230,4 +302,4 @@ class TableCalls:
                 asking=None if table_input.rows else 0,
             )
         call.work_on(table_input)
-        return cast("DataT", (await run_to_end_async(call, table_input.parts(), "record")).table)
+        return (await run_to_end_async(call, table_input.parts(), "record")).table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, overload
 
 from ._calls.options import CallOptions
 from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
@@ -27,9 +27,39 @@ class PlanCalls:
 
     _session: Session
 
+    @overload
     def plan(
         self,
         rows: Iterable[object],
+        by: None = None,
+        *,
+        field_type: FieldType | None = ...,
+        required_fields: Iterable[RequiredField] | None = ...,
+        max_credits: int | None = ...,
+        refresh: bool = ...,
+        store_only: bool = ...,
+    ) -> Plan: ...
+
+    @overload
+    def plan(
+        self,
+        rows: object,
+        by: By,
+        *,
+        columns: Columns | None = ...,
+        prefix: str = ...,
+        split: Split | None = ...,
+        region: Hashable | None = ...,
+        field_type: FieldType | None = ...,
+        required_fields: Iterable[RequiredField] | None = ...,
+        max_credits: int | None = ...,
+        refresh: bool = ...,
+        store_only: bool = ...,
+    ) -> Plan: ...
+
+    def plan(
+        self,
+        rows: object,
         by: By | None = None,
         *,
         columns: Columns | None = None,
@@ -47,9 +77,10 @@ class PlanCalls:
         It uses no network and no key, and costs nothing.
 
         With `by`, `rows` is a table as for `enrich_table`, but not a reader; `columns` and `prefix` are only
-        checked. `columns`, `split` and `region` need `by`. For a frame of a cluster, it runs one job there.
-        Such rows have no numbers: `row` is -1 in `problems` and `suspects`, and there is one problem for each
-        reason.
+        checked. Without it, `columns`, `prefix`, `split` and `region` are refused.
+
+        For a frame of a cluster, it runs one job there. Such rows have no numbers: `row` is -1 in `problems`
+        and `suspects`, and there is one problem for each reason.
 
         Returns:
             The numbers of rows, lookups, requests and credits. It prints as a table.
@@ -72,10 +103,12 @@ class PlanCalls:
             )
             if by is None:
                 # With a value, each of these is about a table.
-                of_tables = {"columns": columns, "split": split, "region": region}
+                own_prefix = None if prefix == "eb_" else prefix
+                of_tables = {"columns": columns, "prefix": own_prefix, "split": split, "region": region}
                 for name in (name for name, value in of_tables.items() if value is not None):
                     raise wrong(name, "is only for tables: pass ", Term("by"), ", too")
-                return self._session.plan(self._session.read(rows, options), options)
+                read = self._session.read(cast("Iterable[object]", rows), options)
+                return self._session.plan(read, options)
             table_request = TableRequest.checked(
                 by, columns, prefix, split, options.field_type, region=region
             )

@@ -213,7 +213,9 @@ def test_a_region_that_is_no_column_of_countries_is_refused(region: Any, message
             made_nowhere().plan(FRAME.to_pandas().assign(number=True), by="phone", region="number")
 
 
-@pytest.mark.parametrize("argument", [{"region": "country"}, {"split": ";"}, {"columns": ["first_name"]}])
+@pytest.mark.parametrize(
+    "argument", [{"region": "country"}, {"split": ";"}, {"columns": ["first_name"]}, {"prefix": "x_"}]
+)
 def test_what_is_only_for_tables_needs_a_table(argument: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"{next(iter(argument))} is only for tables: pass by, too"):
         made_nowhere().plan([CALL], **argument)

@@ -214,4 +214,4 @@ def test_a_closed_enricher_says_so() -> None:
 def test_a_call_takes_no_budget() -> None:
     told = "a Budget belongs to BulkEnricher"
     with BulkEnricher.sandbox() as enricher, pytest.raises(ConfigError, match=told):
-        enricher.plan([], max_credits=Budget(3))  # type: ignore[arg-type]
+        enricher.plan([], max_credits=Budget(3))  # type: ignore[call-overload]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from exactbuyer import DEFAULT_COLUMNS, BulkEnricher
+from exactbuyer import DEFAULT_COLUMNS, BulkEnricher, By
 from exactbuyer._frames.request import FIXED_COLUMNS
 from exactbuyer.sandbox import Sandbox
 
@@ -284,7 +284,7 @@ def test_columns_are_tried_in_order_and_cells_in_theirs() -> None:
                     "tel": [None, "+12015550123", "+12015550123", "1", None, None],
                 }
             )
-            by = {"mail": "email", "site": None, "tel": "phone"}
+            by: By = {"mail": "email", "site": None, "tel": "phone"}
             plan = enricher.plan(table, by=by, split=";")
             done = enricher.enrich_table(table, by=by, split=";", columns={"who": "full_name"})
             assert done["eb_status"].to_pylist() == [

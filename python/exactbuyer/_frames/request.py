@@ -5,7 +5,7 @@ Owns the checks of `by`, `columns`, `prefix`, `split` and `region`. Knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias, cast
@@ -22,8 +22,11 @@ from exactbuyer.settings._checks import check_text
 from .labels import check_labels, label_for_message, looks_personal, matching_label
 from .libraries import home_of
 
-By: TypeAlias = "Hashable | Iterable[Hashable] | Mapping[Any, FieldType | None]"
-"""The columns to look up: a name, names in order of preference, or names with their field types."""
+By: TypeAlias = "str | int | Sequence[Hashable] | Mapping[Any, FieldType | None]"
+"""The columns to look up: a name, names in order of preference, or names with their field types.
+
+A number is the name of a column without a header in pandas; a tuple is one name of several levels.
+"""
 
 ColumnPath: TypeAlias = "str | tuple[str, Any]"
 """The path of a column's values in a contact, and optionally their type (a name, or an Arrow type)."""
