@@ -37,11 +37,13 @@ from .exceptions import (
 )
 from .field_types import FieldType, RequiredField
 from .report.plan import Plan, Suspect
-from .report.progress import Progress, ProgressOption
+from .report.preview import Preview
+from .report.progress import LimitedBy, Progress, ProgressOption
 from .report.receipt import Note, Receipt
-from .report.results import FoundResult, OtherResult, Problem, Result, Status
+from .report.results import Contact, FoundResult, OtherResult, Problem, Result, Status
 from .results import Results
-from .settings import Body, Budget, Copies, Duration, OnUnknown, Per
+from .settings import Body, Budget, Copies, Duration, OnUnknown, Per, Settings
+from .store import Resolution, Resolved
 
 __all__ = [
     "DEFAULT_COLUMNS",
@@ -58,6 +60,7 @@ __all__ = [
     "ColumnWarning",
     "Columns",
     "ConfigError",
+    "Contact",
     "Copies",
     "Duration",
     "ExactBuyerError",
@@ -67,21 +70,26 @@ __all__ = [
     "InsufficientCreditsError",
     "Interrupted",
     "InvalidIdentifierError",
+    "LimitedBy",
     "Note",
     "OnError",
     "OnUnknown",
     "OtherResult",
     "Per",
     "Plan",
+    "Preview",
     "Problem",
     "Progress",
     "ProgressOption",
     "RateLimitError",
     "Receipt",
     "RequiredField",
+    "Resolution",
+    "Resolved",
     "Result",
     "Results",
     "ServerError",
+    "Settings",
     "Split",
     "Status",
     "StoreError",

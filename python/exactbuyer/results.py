@@ -25,7 +25,7 @@ from ._frames.table_input import BLOCK_ROWS
 from .exceptions import _WithResults
 from .report.preview import Preview
 from .report.receipt import Receipt
-from .report.results import STATUSES, Problem, Result
+from .report.results import STATUSES, Contact, Problem, Result
 from .report.wording import count
 
 if TYPE_CHECKING:
@@ -95,6 +95,19 @@ class Results(list[Result]):
         self.first_row = first_row
         self.table = table
         self.origins = b""
+
+    @property
+    def contacts(self) -> list[Contact | None]:
+        """The contact of each row, in order; `None` for a row without one.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> with BulkEnricher.sandbox(match_rate=1) as enricher:
+            ...     results = enricher.enrich(["ana.almeida@acme.example", None])
+            >>> [contact and contact["full_name"] for contact in results.contacts]
+            ['Ana Almeida', None]
+        """
+        return [row["enriched_contact"] for row in self]
 
     def to_pandas(self, *, columns: Columns | None = None, prefix: str = "eb_") -> pd.DataFrame:
         """A pandas frame: what `enrich_table` returns for a frame with your values in the column `value`.

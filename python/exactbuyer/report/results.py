@@ -10,13 +10,17 @@ Status: TypeAlias = Literal["found", "not_found", "missing", "invalid", "rejecte
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
+Contact: TypeAlias = dict[str, Any]
+"""The service's object for a person, complete and unchanged."""
+
+
 class FoundResult(TypedDict):
     """The outcome of a row that was found."""
 
     value: Any
     """The value in the caller's spelling. For a list: the one that was found."""
 
-    enriched_contact: dict[str, Any]
+    enriched_contact: Contact
     """The service's object, complete and unchanged."""
 
     status: Literal["found"]

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from exactbuyer.report.message import PYTHON, Message, Term, said
 from exactbuyer.report.wording import count, html_table, text_table
 
 if TYPE_CHECKING:
     from exactbuyer.field_types import FieldType
-    from exactbuyer.report.results import Status
+    from exactbuyer.report.results import Contact, Status
 
 RequestOutcome: TypeAlias = Literal[
     "answered", "unknown", "left", "refused", "too_large", "paused", "busy", "not_sent"
@@ -85,7 +85,7 @@ class Answer:
     """The number of its request in the journal."""
     fetched_at: datetime
     """When the service answered, in UTC."""
-    enriched_contact: dict[str, Any] | None
+    enriched_contact: Contact | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
