@@ -39,7 +39,7 @@ class AwaitableCalls:
 
     async def enrich_async(
         self,
-        rows: Iterable[object],
+        rows: Iterable[object] | AsyncIterable[object],
         *,
         field_type: FieldType | None = None,
         required_fields: Iterable[RequiredField] | None = None,
@@ -50,6 +50,8 @@ class AwaitableCalls:
         progress: ProgressOption = "auto",
     ) -> Results:
         """The awaitable version of `enrich`: the same arguments, results, errors and costs.
+
+        `rows` may also be an async iterable.
 
         If it is cancelled, it ends at once, and no new request is sent. The requests in flight finish in the
         background, and `recover()` or `recover_async()` returns what was paid for.
@@ -184,8 +186,12 @@ class AwaitableCalls:
     async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
-    async def _read_in_parts(self, rows: Iterable[object], options: CallOptions) -> list[Rows]:
+    async def _read_in_parts(
+        self, rows: Iterable[object] | AsyncIterable[object], options: CallOptions
+    ) -> list[Rows]:
         """Reads all rows, letting the loop run in between."""
+        if isinstance(rows, AsyncIterable):
+            rows = [row async for row in rows]
         if looks_wrong(rows):
             return [self._session.read(rows, options)]
         parts: list[Rows] = []

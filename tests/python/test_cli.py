@@ -136,7 +136,7 @@ def test_a_plan_spends_nothing_and_needs_no_key(csv: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--by", "nothing"], "the table has no column named in --by; it has 'mail', 'status'"),
+        (["--by", "nothing"], "--by names a column that the table lacks. Its columns: 'mail', 'status'"),
         (["--by", "mail", "--by", "mail"], "twice"),
         (
             ["--by", "email=mail"],

@@ -109,12 +109,12 @@ MISTAKES = {
         '--column names "eb_status", which is one of the columns that are always there: rename it'
     ),
     "--by city": (
-        "the table has no column named in --by (number 2 of 2); it has 'mail', "
+        "--by names a column that the table lacks (number 2 of 2). Its columns: 'mail', "
         "'results.problems'. If there are lines above the names of the columns, pass --skip-rows N"
     ),
     "--by mail,results.problems": (
-        "the table has no column named in --by (number 2 of 2): pass --by once for each column. If there are "
-        "lines above the names of the columns, pass --skip-rows N"
+        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column. If there "
+        "are lines above the names of the columns, pass --skip-rows N"
     ),
     "--refresh --store-only": (
         "--refresh asks for everything again, and --store-only asks for nothing: leave out one of them"

@@ -242,7 +242,7 @@ def test_what_is_wrong_is_raised_before_a_job_is_run(
     engine: type[FakeFrame], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with enricher(sandbox, None) as people:
-        with pytest.raises(ConfigError, match="the table has no column named in by"):
+        with pytest.raises(ConfigError, match="by names a column that the table lacks"):
             people.enrich_table(Partitions.of(ROWS, 17), "post")
         flags = pa.table({"mail": [True, False]})
         with pytest.raises(ConfigError, match="mail"):

@@ -24,7 +24,7 @@ from exactbuyer import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from exactbuyer import Result
@@ -116,7 +116,7 @@ def test_wrong_arguments_of_a_call(everybody: Sandbox, run_call: RunCall) -> Non
             ({"field_type": "fax"}, "field_type must be one of 'email'"),
             ({"required_fields": "phone"}, r"a list of names, as in \['phone'\]"),
             ({"max_credits": -1}, "max_credits must be a whole number"),
-            ({"progress": "bar"}, "progress is 'auto'"),
+            ({"progress": "bar"}, "progress must be 'auto'"),
         ]
         for how, said in wrong:
             with pytest.raises(ConfigError, match=said):
@@ -136,6 +136,8 @@ def test_invalid_rows_raise_before_anything_is_sent(everybody: Sandbox, run_list
         with pytest.raises(InvalidIdentifierError, match=r"rows 0, 1: not recognised .*; row 2: ") as same:
             run_list_call(enricher, ["hello", "!", "ana@@acme.example"])
         assert len(same.value.problems) == 3
+        with pytest.raises(InvalidIdentifierError, match=r"^row 0 cannot be looked up: not recognised"):
+            run_list_call(enricher, ["hello"])
         assert enricher.receipt.requests == 0
 
 
@@ -204,6 +206,17 @@ def test_a_wrong_address_raises_out_of_streams(everybody: Sandbox, run_stream_ca
     ):
         run_stream_call(enricher, ["ana@acme.example"])
     assert [row["status"] for row in caught.value.results] == ["not_sent"]
+
+
+def test_an_async_source_of_rows_is_awaited(everybody: Sandbox) -> None:
+    async def rows() -> AsyncIterator[str | None]:
+        for row in ("ana@acme.example", None):
+            await asyncio.sleep(0)
+            yield row
+
+    with enricher_of(everybody) as enricher:
+        results = asyncio.run(enricher.enrich_async(rows()))
+    assert [row["status"] for row in results] == ["found", "missing"]
 
 
 def test_threads_share_what_is_in_flight(everybody: Sandbox) -> None:

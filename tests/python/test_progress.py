@@ -137,7 +137,7 @@ def test_a_display_that_is_none_costs_nothing(clock: SimpleNamespace) -> None:
             watch.tick(counts)
         # However often it is asked, the core is asked ten times a second at most.
         assert expected - 1 <= asked <= expected + 1
-    with pytest.raises(ConfigError, match="progress is"):
+    with pytest.raises(ConfigError, match="progress must be 'auto', True, False or a function"):
         Watch("loud", 1)
 
 

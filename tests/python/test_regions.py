@@ -190,7 +190,7 @@ def test_two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
 @pytest.mark.parametrize(
     ("region", "message"),
     [
-        ("contry", "the table has no column named in region: did you mean 'country'?"),
+        ("contry", "region names a column that the table lacks: did you mean 'country'?"),
         ("DE", "If all rows have the same region, set default_region"),
         (["country"], "region must be the name of one column"),
         (FRAME.column("country"), "region must be the name of one column"),
@@ -268,5 +268,5 @@ def test_the_command_line_reads_a_column_of_regions(
     capsys.readouterr()
     assert main(["plan", str(source), "--by", "phone", "--region-column", "Contry"]) == ExitCode.USAGE
     told = capsys.readouterr().err
-    assert "named in --region-column: did you mean 'Country'?" in told
+    assert "--region-column names a column that the table lacks: did you mean 'Country'?" in told
     assert "set --default-region" in told

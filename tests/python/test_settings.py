@@ -27,7 +27,7 @@ KEY = "key-canary-7f3a"
         ("na_values", ["n/a", "\ud800"], "holds half"),
         ("tags", {"job": "spring\0"}, "holds .*NUL"),
         ("required_fields", "work_email", r"a list of names, as in \['work_email'\]"),
-        ("required_fields", ["fax"], "'work_email'.*got a text of 3 characters"),
+        ("required_fields", ["fax"], "'work_email'.*got a string"),
         ("required_fields", ["Work-Email"], "did you mean 'work_email'"),
         ("required_fields", 3, "list of names"),
         ("max_credits", -1, "from 0 .*or None for no limit"),

@@ -336,7 +336,7 @@ def test_a_budget_is_checked() -> None:
     for wrong, said in [
         ({"credits": -1}, "whole number of credits from 0"),
         ({"credits": True}, "whole number"),
-        ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; got a text of 4 characters"),
+        ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; got a string"),
         ({"credits": 1, "tz": "Atlantis"}, "time zone"),
         ({"credits": 1, "tz": 7}, "name of a time zone"),
     ]:

@@ -10,7 +10,7 @@ from exactbuyer.exceptions import InvalidIdentifierError
 from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
 from exactbuyer.report.message import Message, Term, wrong
 from exactbuyer.report.results import Problem
-from exactbuyer.report.wording import as_given, count
+from exactbuyer.report.wording import as_given
 from exactbuyer.settings import check_max_credits
 from exactbuyer.settings._checks import whole_number
 
@@ -97,15 +97,18 @@ def check_on_error(on_error: object) -> OnError:
 
 def refuse_invalid(parts: list[Rows]) -> None:
     """Raises `InvalidIdentifierError` with every row that cannot be looked up, if there is one."""
-    problems = [Problem(row, "invalid", reason) for rows in parts for row, reason in rows.invalid()]
+    problems = [Problem(row, "invalid", reason) for part in parts for row, reason in part.invalid()]
     if not problems:
         return
+    rows = sum(map(len, parts))
     same: dict[str, list[str]] = {}
     for row, _, reason in problems[:_NAMED]:
         same.setdefault(reason, []).append(f"{row}")
     named: list[str] = []
-    for reason, rows in same.items():
-        named += ["; " if named else "", f"row{'s' if len(rows) > 1 else ''} {', '.join(rows)}: ", reason]
+    for reason, places in same.items():
+        place = f"row{'s' if len(places) > 1 else ''} {', '.join(places)}: " if rows > 1 else ""
+        named += ["; " if named else "", place, reason]
+    which = f"{len(problems):,} of {rows:,} rows" if rows > 1 else "row 0"
     more = (
         f"; and {len(problems) - _NAMED:,} more in the exception's .problems"
         if len(problems) > _NAMED
@@ -113,7 +116,7 @@ def refuse_invalid(parts: list[Rows]) -> None:
     )
     raise InvalidIdentifierError(
         Message(
-            f"{len(problems):,} of {count(sum(map(len, parts)), 'row')} cannot be looked up: ",
+            f"{which} cannot be looked up: ",
             *named,
             f"{more}. Nothing was sent. Correct them, or pass on_error='record' to ask for the others.",
         ),

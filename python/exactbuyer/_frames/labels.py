@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Literal, cast
 
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.report.message import Message, Term
+from exactbuyer.report.message import Message, Term, wrong
 from exactbuyer.report.wording import nearest
 
 
@@ -38,7 +38,7 @@ def check_labels(
             if argument == "region"
             else []
         )
-        raise ConfigError(Message("the table has no column named in ", Term(argument), which, fix, *also))
+        raise wrong(argument, "names a column that the table lacks", which, fix, *also)
 
 
 def matching_label(names: Iterable[Any], label: Any) -> Any:
@@ -74,10 +74,10 @@ def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashab
             ", and the names that it has look like a person's: was it read without its header, as with "
             "pandas.read_csv(…, header=None)?"
         )
-    meant = f": did you mean {near!r}? It" if near is not None else "; it"
+    meant = f": did you mean {near!r}?" if near is not None else "."
     some = ", ".join(map(repr, names[:_NAMED])) or "none at all"
     more = ", …" if len(names) > _NAMED else ""
-    return f"{meant} has {some}{more}"
+    return f"{meant} Its columns: {some}{more}"
 
 
 _NAMED = 20

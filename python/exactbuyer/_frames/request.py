@@ -80,7 +80,7 @@ class TableRequest:
     ) -> TableRequest:
         """Checks them; a `ConfigError` names what is wrong."""
         if not isinstance(prefix, str):
-            raise wrong("prefix", f"must be a text such as 'eb_'; got {as_given(prefix)}")
+            raise wrong("prefix", f"must be a string such as 'eb_'; got {as_given(prefix)}")
         check_text("prefix", prefix)
         own = _columns(columns)
         for name, path, _ in own:

@@ -30,7 +30,7 @@ PYTHON: Mapping[str, str] = {
     "see_reasons": "see results.problems",
     "separate_values": "give them as a list, in order of preference",
     "several_columns": "several columns go in a list, by=[…, …]",
-    "separators": "a text such as ';', several, as in [';', ','], or a mapping from columns to separators",
+    "separators": "a string such as ';', several, as in [';', ','], or a mapping from columns to separators",
     "unknown_and_resolve": "store.unknown(); then resolve_unknown('resend'), ('drop') or ('not_charged')",
     "use_no_store": "pass store=None to keep nothing",
     "use_store": "make the enricher with store set to a path",

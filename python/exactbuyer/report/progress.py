@@ -312,8 +312,8 @@ def _display(option: object) -> Display | None:
     if callable(option):
         return _Function(option)
     raise ConfigError(
-        f"progress is 'auto', True, False or a function that takes a Progress; "
-        f"not {as_given(option, ('auto',))}"
+        f"progress must be 'auto', True, False or a function that takes a Progress; "
+        f"got {as_given(option, ('auto',))}"
     )
 
 

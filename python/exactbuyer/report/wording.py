@@ -40,7 +40,7 @@ def as_given(value: object, allowed: Iterable[str] = ()) -> str:
         text = str(value)
         near = get_close_matches(text.casefold(), allowed, n=1) if len(text) <= _WORD_LETTERS else []
         meant = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"a text of {count(len(text), 'character')}{meant}"
+        return f"a string{meant}"
     return f"a value of type {kind.__name__}"
 
 

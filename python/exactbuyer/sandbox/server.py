@@ -194,7 +194,7 @@ class Sandbox:
         if probability is not None and not 0 <= (probability := _number("probability", probability)) <= 1:
             raise ValueError("probability must be from 0 to 1")
         if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"retry_after must be seconds or a text; not {as_given(retry_after)}")
+            raise TypeError(f"retry_after must be seconds or a string; not {as_given(retry_after)}")
         try:
             retry_text = None if retry_after is None else str(retry_after)
         except ValueError:
