@@ -102,5 +102,15 @@ __all__ = [
 ]
 
 
+# Tracebacks and `help()` name what people import. Classes of data keep their modules, where the types of
+# their fields are looked up.
+for _name in __all__:
+    _exported = globals()[_name]
+    if getattr(_exported, "__module__", "").startswith(f"{__name__}.") and issubclass(
+        _exported, (BaseException, BulkEnricher, Results, Stream, AsyncStream)
+    ):
+        _exported.__module__ = __name__
+
+
 def __dir__() -> list[str]:
     return __all__

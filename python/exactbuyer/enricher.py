@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cache
 from inspect import signature
 from os import PathLike
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._calls.session import Session
@@ -37,7 +38,27 @@ if TYPE_CHECKING:
     from .store import Resolution, Resolved, Store
 
 
-class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
+class _Frozen:
+    """What cannot be changed, so that a copy is the same object."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an enricher is frozen: make another one to change {name}")
+
+    def __delattr__(self, name: str) -> None:
+        if name == "last_results":
+            return super().__delattr__(name)
+        raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen):
     """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
 
     An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
@@ -352,22 +373,16 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
         shown = (f"{name}={value!r}" for name, value in settings.items() if value != usual[name])
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"an enricher is frozen: make another one to change {name}")
-
-    def __delattr__(self, name: str) -> None:
-        if name == "last_results":
-            return super().__delattr__(name)
-        raise AttributeError(f"an enricher is frozen: {name} cannot be deleted")
-
     def __reduce__(self) -> tuple[Any, ...]:
         return _unpickled, (type(self), self._session.settings.without_login(), self._session.origin())
 
-    def __copy__(self) -> Self:
-        return self
 
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
+# The calls are written in the bases, and called on this class: Python's own errors, and `help()`, say so.
+for _base in (BlockingCalls, AwaitableCalls, TableCalls, PlanCalls):
+    for _name, _call in vars(_base).items():
+        if isinstance(_call, FunctionType) and not _name.startswith("_"):
+            _call.__module__, _call.__qualname__ = BulkEnricher.__module__, f"BulkEnricher.{_name}"
+            setattr(BulkEnricher, _name, _call)
 
 
 @cache

@@ -97,7 +97,7 @@ def test_the_receipt_has_what_the_core_counts() -> None:
 
 def test_settings_are_the_parameters_of_an_enricher() -> None:
     assert list(PARAMETERS) == list(DEFINITIONS) == [field.name for field in fields(Settings)]
-    documented = re.findall(r"^ {4}    (\w+): ", inspect.getsource(BulkEnricher), re.MULTILINE)
+    documented = re.findall(r"^ {4}(\w+): ", inspect.getdoc(BulkEnricher) or "", re.MULTILINE)
     assert documented[: len(PARAMETERS) + 1] == ["api_key", *PARAMETERS]
     assert usual() == BulkEnricher(store=None).settings
 
