@@ -98,7 +98,7 @@ def test_an_exception_has_a_plain_text() -> None:
 
 MISTAKES = {
     "--max-credits -1": (
-        "--max-credits must be a whole number of credits from 0 to 9,007,199,254,740,992, or left out for no "
+        "--max-credits must be a whole number from 0 to 9,007,199,254,740,992 credits, or left out for no "
         "limit; got -1"
     ),
     "--credit-price x EUR": (

@@ -266,8 +266,8 @@ def test_the_command_serves_another_process_until_it_is_told_to_stop(number: sig
         (["--fail", "sunshine"], "there is no fault 'sunshine'"),
         (["--fail", "hang@x"], "'x' after @ is not a request: write hang@3 or hang~0.1"),
         (["--fail", "hang~"], "'' after ~ is not a probability"),
-        (["--fail", "hang~2"], "probability must be from 0 to 1"),
-        (["--match-rate", "2"], "match_rate must be from 0 to 1"),
+        (["--fail", "hang~2"], "probability must be a number from 0 to 1"),
+        (["--match-rate", "2"], "match_rate must be a number from 0 to 1"),
     ],
 )
 def test_the_command_says_what_it_cannot_read(

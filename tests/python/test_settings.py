@@ -33,6 +33,7 @@ KEY = "key-canary-7f3a"
         ("max_credits", -1, "from 0 .*or None for no limit"),
         ("max_credits", 1.5, "whole number"),
         ("max_credits", True, "whole number"),
+        ("max_credits", "5", "got a string: pass a number, as in max_credits=5"),
         ("max_in_doubt", 0, "from 1"),
         ("on_unknown", "retry", "'hold' or 'resend'"),
         ("requests_per_minute", 0, "from 1 .*200 is what the service allows"),

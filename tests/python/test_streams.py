@@ -130,7 +130,7 @@ def test_read_ahead_limits_what_may_be_paid_for(rows: int, is_async: bool) -> No
         assert 3 <= enricher.sandbox_server.ledger.credits <= 3 + rows
         for wrong in (0, 1.5, "7"):
             with pytest.raises(
-                ConfigError, match="read_ahead must be a number of rows from 1 to 1,000,000, or None"
+                ConfigError, match="read_ahead must be a whole number from 1 to 1,000,000, or None"
             ):
                 enricher.stream(Source(), read_ahead=wrong)  # type: ignore[arg-type]
 

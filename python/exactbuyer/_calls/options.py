@@ -12,7 +12,7 @@ from exactbuyer.report.message import Message, Term, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings import check_max_credits
-from exactbuyer.settings._checks import whole_number
+from exactbuyer.settings._checks import whole
 
 if TYPE_CHECKING:
     from exactbuyer._core import Rows
@@ -63,7 +63,9 @@ class CallOptions:
             max_credits=check_max_credits(max_credits),
             refresh=bool(refresh),
             store_only=bool(store_only),
-            read_ahead=_check_read_ahead(read_ahead),
+            read_ahead=None
+            if read_ahead is None
+            else whole("read_ahead", read_ahead, 1, _MOST_READ_AHEAD, ", or None"),
         )
 
     def for_core(self) -> dict[str, Any]:
@@ -74,18 +76,6 @@ class CallOptions:
 
 OnError: TypeAlias = Literal["raise", "record"]
 """What `enrich` does about problems: raises an exception, or records them in the status of the rows."""
-
-
-def _check_read_ahead(rows: object) -> int | None:
-    if rows is None:
-        return None
-    number = whole_number(rows, 1, _MOST_READ_AHEAD)
-    if number is None:
-        raise wrong(
-            "read_ahead",
-            f"must be a number of rows from 1 to {_MOST_READ_AHEAD:,}, or None; got {as_given(rows)}",
-        )
-    return number
 
 
 def check_on_error(on_error: object) -> OnError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from exactbuyer._core import SandboxServer
 from exactbuyer.report.wording import as_given
-from exactbuyer.settings._checks import check_text
+from exactbuyer.settings._checks import check_text, number, seconds, whole
 
 from .faults import FAULTS
 from .ledger import Ledger
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .faults import Fault
+
+_YEAR_S = 365 * 86_400
 
 
 class Sandbox:
@@ -43,7 +44,7 @@ class Sandbox:
         port: The port to listen on; 0: any free port.
 
     Raises:
-        ValueError: A setting is out of its range.
+        ConfigError: A setting is out of its range.
         OSError: The port is taken.
 
     Example:
@@ -70,22 +71,19 @@ class Sandbox:
         port: int = 0,
     ) -> None:
         ranges = (("seed", seed, 2**64), ("credits", credits, 2**64), ("port", port, 2**16))
-        for name, number, end in (*ranges, ("requests_per_minute", requests_per_minute, 2**32)):
-            if number is not None:
-                _whole(name, number, 0, end)
+        for name, value, end in (*ranges, ("requests_per_minute", requests_per_minute, 2**32)):
+            if value is not None:
+                whole(name, value, 0, end - 1)
         check_text("api_key", api_key)
         check_text("retry_after", retry_after)
         if retry_after not in ("seconds", "date", None):
             raise ValueError('retry_after must be "seconds", "date" or None')
-        match_rate = _number("match_rate", match_rate)
-        if not 0 <= match_rate <= 1:
-            raise ValueError("match_rate must be from 0 to 1")
         self._server = SandboxServer(
             {
                 "port": port,
                 "seed": seed,
-                "match_rate": match_rate,
-                "latency_s": _seconds("latency", latency),
+                "match_rate": number("match_rate", match_rate, 0, 1),
+                "latency_s": seconds("latency", latency, 0, _YEAR_S),
                 "credits": credits,
                 "requests_per_minute": requests_per_minute or None,
                 "retry_after": retry_after,
@@ -188,11 +186,13 @@ class Sandbox:
             ...     sandbox.fail("slow", pause=0.5, times=1)
         """
         numbers = [request] if request is None or isinstance(request, int) else list(request)
-        numbers = [number if number is None else _whole("request", number, 1, 2**32) for number in numbers]
+        for each in numbers:
+            if each is not None:
+                whole("request", each, 1, 2**32 - 1)
+        if times is not None:
+            whole("times", times, 0, 2**32 - 1)
         if request is not None and probability is not None:
             raise ValueError("give request or probability, not both")
-        if probability is not None and not 0 <= (probability := _number("probability", probability)) <= 1:
-            raise ValueError("probability must be from 0 to 1")
         if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"retry_after must be seconds or a string; not {as_given(retry_after)}")
         try:
@@ -205,18 +205,18 @@ class Sandbox:
             raise ValueError(f"fault must be one of exactbuyer.sandbox.FAULTS; got {as_given(fault, FAULTS)}")
         rule = {
             "fault": fault,
-            "probability": probability,
-            "times": None if times is None else _whole("times", times, 0, 2**32),
-            "pause_s": None if pause is None else _seconds("pause", pause),
+            "probability": None if probability is None else number("probability", probability, 0, 1),
+            "times": times,
+            "pause_s": None if pause is None else seconds("pause", pause, 0, _YEAR_S),
             "location": location,
             "retry_after": retry_text,
         }
-        for number in numbers:
-            self._server.fail({**rule, "request": number})
+        for each in numbers:
+            self._server.fail({**rule, "request": each})
 
     def top_up(self, credits: int) -> None:  # noqa: A002
         """Adds credits to the account, if its credits are limited."""
-        _whole("credits", credits, 0, 2**64)
+        whole("credits", credits, 0, 2**64 - 1)
         self._server.top_up(credits)
 
     def reset(self) -> None:
@@ -235,29 +235,3 @@ class Sandbox:
 
     def __repr__(self) -> str:
         return f"<Sandbox at {self._url}>"
-
-
-def _seconds(name: str, duration: float | timedelta) -> float:
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else _number(name, duration)
-    if not 0 <= seconds < 2**64:
-        raise ValueError(f"{name} must be zero or more seconds")
-    return seconds
-
-
-def _number(name: str, value: float) -> float:
-    if not hasattr(type(value), "__float__"):
-        raise TypeError(f"{name} must be a number; not {as_given(value)}")
-    try:
-        return float(value)
-    except (OverflowError, ValueError):
-        raise ValueError(f"{name} must be a number that is neither NaN nor so large") from None
-
-
-def _whole(name: str, number: int, least: int, end: int) -> int:
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number; not {as_given(number)}") from None
-    if not least <= whole < end:
-        raise ValueError(f"{name} must be from {least} to {end - 1}")
-    return whole

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import operator
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
-from exactbuyer.report.message import wrong
+from exactbuyer.report.message import Term, wrong
+from exactbuyer.report.wording import as_given
+
+_MOST_SHOWN = 2**53
+"""A larger number is a limit of the type, and not one that people have to know."""
 
 
 def is_torn(text: str) -> bool:
@@ -19,11 +25,43 @@ def check_text(name: str, *texts: object) -> None:
         raise wrong(name, "holds half a character or a NUL: write it anew")
 
 
-def whole_number(value: Any, least: int, most: int) -> int | None:
-    """The number, if it is whole and in this range. numpy's integers are whole; booleans are not numbers."""
-    try:
+def whole(name: str, value: Any, least: int, most: int, *why: str) -> int:
+    """The number, if it is whole and in this range; else a `ConfigError`.
+
+    numpy's integers are whole; booleans are not numbers.
+
+    Args:
+        name: The name of the setting or argument.
+        value: Its value.
+        least: The least that it may be.
+        most: The most that it may be.
+        why: What the message says after the range.
+    """
+    number = None
+    with suppress(TypeError):
         # Every integer has an index, and nothing that lost a fraction has one.
         number = operator.index(value)
-    except TypeError:
-        return None
-    return number if least <= number <= most and not isinstance(value, bool) else None
+    if number is None or isinstance(value, bool) or not least <= number <= most:
+        fix = f": pass a number, as in {name}=5" if isinstance(value, str) else ""
+        size = f"from {least:,}" if most > _MOST_SHOWN else f"from {least:,} to {most:,}"
+        raise wrong(name, f"must be a whole number {size}", *why, f"; got {as_given(value)}{fix}")
+    return number
+
+
+def seconds(name: str, value: Any, least: float, most: float, *why: str) -> float:
+    """A duration in seconds, if it is in this range; else a `ConfigError`. Other arguments: as `whole`."""
+    if isinstance(value, timedelta) and least <= value.total_seconds() <= most:
+        return value.total_seconds()
+    return number(name, value, least, most, *why, what=Term("seconds"))
+
+
+def number(name: str, value: Any, least: float, most: float, *why: str, what: str = "a number") -> float:
+    """A number, if it is in this range; else a `ConfigError`. Other arguments: as `whole`."""
+    read = None
+    if not isinstance(value, bool) and hasattr(value, "__float__"):
+        with suppress(OverflowError, ValueError):
+            read = float(value)
+    # NaN is in no range.
+    if read is None or not least <= read <= most:
+        raise wrong(name, "must be ", what, f" from {least:,} to {most:,}", *why, f"; got {as_given(value)}")
+    return read

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +19,7 @@ from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path
-from ._checks import check_text, is_torn, whole_number
+from ._checks import check_text, is_torn, seconds
 from ._paths import check_path, is_address, refuse_address
 from .budget import Budget, check_credits
 
@@ -54,34 +53,6 @@ def check_max_credits(value: object) -> int | None:
     return None if value is None else check_credits(value)
 
 
-def whole(given: Mapping[str, Any], name: str, least: int, most: int, why: str) -> int:
-    number = whole_number(given[name], least, most)
-    if number is None:
-        raise wrong(
-            name, f"must be a whole number from {least:,} to {most:,} ({why}); got {as_given(given[name])}"
-        )
-    return number
-
-
-def seconds(given: Mapping[str, Any], name: str, least: float, most: float, why: str) -> float:
-    value = given[name]
-    refusal = wrong(
-        name, "must be ", Term("seconds"), f" from {least:,} to {most:,} ({why}); got {as_given(value)}"
-    )
-    if isinstance(value, timedelta):
-        number = value.total_seconds()
-    elif isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise refusal
-    else:
-        try:
-            number = float(value)
-        except (OverflowError, ValueError):
-            raise refusal from None
-    if not (isfinite(number) and least <= number <= most):
-        raise refusal
-    return number
-
-
 def age(given: Mapping[str, Any], name: str) -> float | None:
     """An age in seconds. No number is taken: 30 may mean days or seconds, and a wrong age pays again."""
     value = given[name]
@@ -92,7 +63,7 @@ def age(given: Mapping[str, Any], name: str) -> float | None:
             name,
             f"must be a timedelta, as in timedelta(days=30), or None (no maximum); got {as_given(value)}",
         )
-    return seconds(given, name, 0, 100 * 365 * 86_400, "None: an answer in a store never ages")
+    return seconds(name, value, 0, 100 * 365 * 86_400, " (None: an answer in a store never ages)")
 
 
 def one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from exactbuyer._core import check_time_zone
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
-from ._checks import check_text, whole_number
+from ._checks import check_text, whole
 
 Per: TypeAlias = Literal["run", "day", "month", "store"]
 """The period of a spending limit."""
@@ -69,15 +69,7 @@ def _unpickled(credits: int, per: Per, tz: str) -> Budget:  # noqa: A002
 
 def check_credits(value: object) -> int:
     """A number of credits that may be spent; else a `ConfigError`."""
-    number = whole_number(value, 0, MOST_CREDITS)
-    if number is None:
-        raise wrong(
-            "max_credits",
-            f"must be a whole number of credits from 0 to {MOST_CREDITS:,}, ",
-            Term("no_limit"),
-            f"; got {as_given(value)}",
-        )
-    return number
+    return whole("max_credits", value, 0, MOST_CREDITS, " credits, ", Term("no_limit"))
 
 
 def time_zone(tz: object) -> str:

@@ -19,7 +19,7 @@ from exactbuyer._core import service_of
 from exactbuyer.field_types import RequiredField, check_required_fields
 
 from . import _setting_checks as checks
-from ._checks import check_text
+from ._checks import check_text, seconds, whole
 from ._secret import ProxyUrl
 from .budget import Budget
 
@@ -79,12 +79,18 @@ def _value(check: Callable[[Any], Any], option: Option | None = None, core_name:
 
 
 def _whole(least: int, most: int, why: str, text: str) -> Any:
-    return _setting(checks.whole, least, most, why, option=Option(text, int, "N"))
+    def checked(given: Mapping[str, Any], name: str) -> int:
+        return whole(name, given[name], least, most, f" ({why})")
+
+    return _setting(checked, option=Option(text, int, "N"))
 
 
 def _seconds(least: float, most: float, why: str, text: str | None = None) -> Any:
+    def checked(given: Mapping[str, Any], name: str) -> float:
+        return seconds(name, given[name], least, most, f" ({why})")
+
     option = None if text is None else Option(text, float, "SECONDS")
-    return _setting(checks.seconds, least, most, why, option=option, core_name="{}_s")
+    return _setting(checked, option=option, core_name="{}_s")
 
 
 def _one_of(values: Any, text: str | None = None, core_name: str = "{}") -> Any:

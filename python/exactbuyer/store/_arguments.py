@@ -8,18 +8,14 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from exactbuyer.report.message import wrong
-from exactbuyer.report.wording import as_given, nearest
-from exactbuyer.settings._checks import whole_number
+from exactbuyer.report.wording import nearest
+
+MOST_WHOLE = 2**63 - 1
+"""The largest number that the store can hold."""
 
 _DATES = ("day", "month", "year")
 
 _NAMED = 10
-
-
-def check_whole(name: str, number: int) -> None:
-    """Refuses a number that the store cannot hold."""
-    if whole_number(number, 0, 2**63 - 1) is None:
-        raise wrong(name, f"must be a whole number from 0; got {as_given(number)}")
 
 
 def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:

@@ -21,11 +21,11 @@ from exactbuyer.report.message import Message, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given, to_ms, with_times
 from exactbuyer.settings import time_zone
-from exactbuyer.settings._checks import check_text
+from exactbuyer.settings._checks import check_text, whole
 from exactbuyer.settings._paths import file_at
 from exactbuyer.settings._secret import Hidden
 
-from ._arguments import check_parts, check_requests, check_whole, moment
+from ._arguments import MOST_WHOLE, check_parts, check_requests, moment
 from ._export import write_export
 from ._file import StoreFile, opened
 from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
@@ -170,7 +170,7 @@ class Store(StoreFile):
             ConfigError: The month or the time zone does not exist.
         """
         check_text("month", month)
-        check_whole("invoiced", invoiced)
+        whole("invoiced", invoiced, 0, MOST_WHOLE)
         return Reconciliation(month=month, **opened(self).reconcile(month, invoiced, time_zone(tz)))
 
     def info(self) -> Info:
@@ -328,7 +328,7 @@ class Store(StoreFile):
         Args:
             request: The number of the request, as in `unknown()` and `receipts()`.
         """
-        check_whole("request", request)
+        whole("request", request, 0, MOST_WHOLE)
         return opened(self).read_unread(request)
 
     def __repr__(self) -> str:
