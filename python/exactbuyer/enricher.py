@@ -26,7 +26,6 @@ from .report.message import Message, Term
 from .report.receipt import Receipt
 from .settings import BASE_URL, DEFINITIONS, Body, Budget, Copies, Duration, OnUnknown, Settings, checked
 from .settings._auto_store import warn_if_elsewhere
-from .settings._paths import is_address, refuse_address
 from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
 
 if TYPE_CHECKING:
@@ -164,16 +163,15 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
         key, api_key = Secret.of(api_key), None
         hidden_proxy, proxy = ProxyUrl.of(proxy), None
         hidden_url, base_url = Hidden(base_url), ""
-        if is_address(store):
-            # It may hold a password.
-            store = None
-            raise refuse_address("store")
+        # An address of a database, which is refused, may hold a password.
+        hidden_store, store = Hidden.of(store), None
         with short_traceback:
             if key is not None:
                 key.check("api_key", f"pass None to read {KEY_VARIABLE}, or a key")
             given = {name: value for name, value in locals().items() if name in DEFINITIONS}
-            settings = checked(**given | {"base_url": hidden_url, "proxy": hidden_proxy})
-            if is_auto := isinstance(store, str) and store == "auto":
+            hidden = {"base_url": hidden_url, "proxy": hidden_proxy, "store": hidden_store}
+            settings = checked(**given | hidden)
+            if is_auto := hidden_store is not None and hidden_store.expose() == "auto":
                 warn_if_elsewhere(settings.store)
             object.__setattr__(self, "_session", Session(settings, key, has_auto_store=is_auto))
 
@@ -239,24 +237,13 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
         # A sandbox never costs anything. So it accepts no address, which could be that of the service.
         given = {name: value for name, value in locals().items() if name in DEFINITIONS}
         given["proxy"], proxy = ProxyUrl.of(proxy), None
-        if is_address(store):
-            # It may hold a password.
-            store = None
-            given.clear()
-            raise refuse_address("store")
+        given["store"], store = Hidden.of(store), None
         from .sandbox import Sandbox
 
         with short_traceback:
-            try:
-                server = Sandbox(
-                    match_rate=match_rate,
-                    latency=latency,
-                    seed=seed,
-                    credits=credits,
-                    retry_after=retry_after,
-                )
-            except (TypeError, ValueError) as error:
-                raise ConfigError(str(error)) from None
+            server = Sandbox(
+                match_rate=match_rate, latency=latency, seed=seed, credits=credits, retry_after=retry_after
+            )
             enricher = cls(server.api_key, base_url=server.url, **given)
         enricher._session.server = server
         return enricher

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from exactbuyer._core import SandboxServer
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text, number, seconds, whole
+from exactbuyer.settings._setting_checks import one_of
 
 from .faults import FAULTS
 from .ledger import Ledger
@@ -76,8 +77,8 @@ class Sandbox:
                 whole(name, value, 0, end - 1)
         check_text("api_key", api_key)
         check_text("retry_after", retry_after)
-        if retry_after not in ("seconds", "date", None):
-            raise ValueError('retry_after must be "seconds", "date" or None')
+        if retry_after is not None:
+            one_of({"retry_after": retry_after}, "retry_after", ("seconds", "date"))
         self._server = SandboxServer(
             {
                 "port": port,

@@ -20,7 +20,8 @@ from exactbuyer.field_types import RequiredField, check_required_fields
 
 from . import _setting_checks as checks
 from ._checks import check_text, seconds, whole
-from ._secret import ProxyUrl
+from ._paths import is_address, refuse_address
+from ._secret import Hidden, ProxyUrl
 from .budget import Budget
 
 OnUnknown: TypeAlias = Literal["hold", "resend"]
@@ -100,7 +101,11 @@ def _one_of(values: Any, text: str | None = None, core_name: str = "{}") -> Any:
 
 
 def _store(given: Mapping[str, Any], name: str) -> str | None:
-    return checks.store_path(given[name], checks.base_url(given["base_url"]))
+    hidden: Hidden | None = given[name]
+    if hidden is not None and is_address(hidden.expose()):
+        raise refuse_address(name)
+    place = None if hidden is None else hidden.expose()
+    return checks.store_path(place, checks.base_url(given["base_url"]))
 
 
 def _max_credits(value: object) -> int | Budget | None:
