@@ -7,6 +7,7 @@ from datetime import timezone, tzinfo
 from typing import Any, Literal, TypeAlias, get_args
 
 from exactbuyer._core import check_time_zone
+from exactbuyer._traceback import short_traceback
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
@@ -49,7 +50,8 @@ class Budget:
 
     # By hand: a time zone may come as an object, and is kept by its name.
     def __init__(self, credits: int, per: Per = "store", *, tz: str | tzinfo | None = None) -> None:  # noqa: A002
-        object.__setattr__(self, "credits", check_credits(credits))
+        with short_traceback:
+            object.__setattr__(self, "credits", check_credits(credits))
         if per not in get_args(Per):
             raise wrong(
                 "max_credits",
