@@ -106,7 +106,7 @@ def test_closing_again_waits_for_what_is_in_flight(
     assert (info.hits, info.credits_in_doubt) == (len(PEOPLE), 0)
     assert slow.ledger.credits == len(PEOPLE)
     assert not path.with_name(f"{path.name}-wal").exists()
-    assert [row["status"] for row in enricher.recover()] == ["found"] * len(PEOPLE)
+    assert [row["status"] for row in enricher.recover() or []] == ["found"] * len(PEOPLE)
 
 
 def test_an_interrupted_close_leaves_the_sandbox_to_its_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_an_interrupted_close_leaves_the_sandbox_to_its_requests(monkeypatch: py
         leave_in_flight(enricher, enricher.sandbox_server)
         interrupted(enricher, monkeypatch)
         enricher.close()
-        assert [row["status"] for row in enricher.recover()] == ["found"] * len(PEOPLE)
+        assert [row["status"] for row in enricher.recover() or []] == ["found"] * len(PEOPLE)
 
 
 def test_every_enricher_is_stopped_before_one_is_waited_for(

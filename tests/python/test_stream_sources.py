@@ -55,7 +55,7 @@ def test_a_generator_that_the_caller_has_goes_on_after_the_stream(fakes: ModuleT
     rows = source.rows()
     with enricher.stream(rows, read_ahead=2) as stream:
         got = [next(stream)["value"]]
-    got += [row["value"] for row in enricher.recover()]
+    got += [row["value"] for row in enricher.recover() or []]
     assert not source.is_closed
     assert [*got, *rows] == list(Closing().rows())
 
@@ -127,7 +127,7 @@ def test_ctrl_c_in_the_source_loses_none_of_its_rows(everybody: Sandbox, before:
 
     with pytest.raises(KeyboardInterrupt) as caught:
         run()
-    rest = enricher.recover()
+    rest = enricher.recover() or []
     if isinstance(caught.value, Interrupted):
         assert caught.value.results == rest
     numbers = [*range(before)]

@@ -187,11 +187,7 @@ class Sandbox:
             ...     sandbox.fail("slow", pause=0.5, times=1)
         """
         numbers = [request] if request is None or isinstance(request, int) else list(request)
-        for each in numbers:
-            if each is not None:
-                whole("request", each, 1, 2**32 - 1)
-        if times is not None:
-            whole("times", times, 0, 2**32 - 1)
+        numbers = [each if each is None else whole("request", each, 1, 2**32 - 1) for each in numbers]
         if request is not None and probability is not None:
             raise ValueError("give request or probability, not both")
         if retry_after is not None and not isinstance(retry_after, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -207,7 +203,7 @@ class Sandbox:
         rule = {
             "fault": fault,
             "probability": None if probability is None else number("probability", probability, 0, 1),
-            "times": times,
+            "times": None if times is None else whole("times", times, 0, 2**32 - 1),
             "pause_s": None if pause is None else seconds("pause", pause, 0, _YEAR_S),
             "location": location,
             "retry_after": retry_text,

@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::identifier::{FieldType, Identifier};
 
@@ -138,45 +138,6 @@ impl<'a> Index<'a> {
     }
 }
 
-/// The lists of identifiers that rows would ask for, as a tree without its first level, which [`Index`] has.
-///
-/// Rows with the same list have the same outcome, and a row whose list is the beginning of another one finds nobody whom
-/// the other one does not find. So only the ends of branches can cost a credit each.
-#[derive(Default)]
-struct Lists {
-    /// From a node and the next identifier to the next node. A node of the first level has the place of its identifier,
-    /// and others have numbers from [`DEEPER`](Self::DEEPER) on.
-    next: HashMap<(u64, usize), u64>,
-    /// For each deeper node, whether it has a next one.
-    continues: Vec<bool>,
-}
-
-impl Lists {
-    const DEEPER: u64 = 1 << 32;
-
-    fn add(&mut self, list: &[usize]) {
-        let [first, rest @ ..] = list else { return };
-        let mut node = *first as u64;
-        for place in rest {
-            if let Some(known) = node.checked_sub(Self::DEEPER).and_then(|node| usize::try_from(node).ok())
-                && let Some(continues) = self.continues.get_mut(known)
-            {
-                *continues = true;
-            }
-            let continues = &mut self.continues;
-            node = *self.next.entry((node, *place)).or_insert_with(|| {
-                continues.push(false);
-                Self::DEEPER + continues.len() as u64 - 1
-            });
-        }
-    }
-
-    /// How many branches end below the first level.
-    fn ends(&self) -> u64 {
-        self.continues.iter().filter(|continues| !**continues).count() as u64
-    }
-}
-
 /// The identifiers of these rows, each once, in the order in which [`summarize`] expects what
 /// the store has.
 #[must_use]
@@ -206,7 +167,8 @@ pub fn identifiers(rows: &[Row]) -> Vec<&Identifier> {
 pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
     let mut index = Index::default();
     let mut summary = Summary::default();
-    let mut lists = Lists::default();
+    // What rows with several identifiers would ask for.
+    let mut lists: Vec<Box<[usize]>> = Vec::new();
     let (mut places, mut asked) = (Vec::new(), Vec::new());
     let counts = counts.iter().copied().chain(std::iter::repeat(1));
     for ((number, row), count) in (0..).zip(rows).zip(counts) {
@@ -237,7 +199,7 @@ pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
                 }
                 if let [first, _, ..] = asked[..] {
                     index.continues(first);
-                    lists.add(&asked);
+                    lists.push(asked.as_slice().into());
                 }
                 summary.rounds = summary.rounds.max(asked.len() as u64);
                 // Of equal rows, only the first can ask for something of its own.
@@ -253,7 +215,7 @@ pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
     summary.lookups_most = asked().count() as u64;
     summary.bought_again =
         asked().filter(|(place, _)| stored.get(*place) == Some(&Stored::Again)).count() as u64;
-    summary.credits_most = summary.lookups_most.min(single + lists.ends());
+    summary.credits_most = summary.lookups_most.min(single + payers(lists));
     let often = u32::try_from(summary.rows / 100).unwrap_or(u32::MAX).max(SUSPICIOUS);
     summary.suspects = index
         .seen
@@ -263,6 +225,17 @@ pub fn summarize(rows: &[Row], counts: &[u64], stored: &[Stored]) -> Summary {
         .collect();
     summary.suspects.sort_by_key(|suspect| (std::cmp::Reverse(suspect.rows), suspect.row));
     summary
+}
+
+/// How many of these lists of identifiers can cost a credit.
+///
+/// Equal lists have the same outcome, and a list that is the beginning of another one finds nobody whom the other one does
+/// not find. In order, it stands before one that begins with it.
+fn payers(mut lists: Vec<Box<[usize]>>) -> u64 {
+    lists.sort_unstable();
+    let nexts = lists.iter().skip(1).map(Some).chain([None]);
+    let ends = lists.iter().zip(nexts).filter(|(list, next)| next.is_none_or(|next| !next.starts_with(list)));
+    ends.count() as u64
 }
 
 #[cfg(test)]
