@@ -127,7 +127,7 @@ def test_ctrl_c_in_the_source_loses_none_of_its_rows(everybody: Sandbox, before:
 
     with pytest.raises(KeyboardInterrupt) as caught:
         run()
-    rest = enricher.recover() or []
+    rest = list(enricher.recover() or [])
     if isinstance(caught.value, Interrupted):
         assert caught.value.results == rest
     numbers = [*range(before)]
