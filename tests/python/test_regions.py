@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from exactbuyer import Result
     from exactbuyer.sandbox import Sandbox
 
-CALL = "030 2345678"
+CALL = "050 2345678"
 PEOPLE: list[tuple[str | None, str | None, str | None]] = [
-    (CALL, "DE", "+49302345678"),
-    (CALL, " austria ", "+43302345678"),
-    (CALL, "NLD", "+31302345678"),
-    (CALL, "de_DE", "+49302345678"),
+    (CALL, "DE", "+49502345678"),
+    (CALL, " austria ", "+43502345678"),
+    (CALL, "NLD", "+31502345678"),
+    (CALL, "de_DE", "+49502345678"),
     ("201 555 0123", None, "+12015550123"),
     ("201 555 0123", "", "+12015550123"),
     ("201 555 0123", "Mars", None),
@@ -112,7 +112,7 @@ def test_a_column_says_where_the_phone_numbers_are_from(
 
 def test_without_the_column_the_default_region_counts(everybody: Sandbox) -> None:
     plan = made(everybody).plan(FRAME, by="phone")
-    # 030 2345678 is no number of the default region.
+    # 050 2345678 is no number of the default region.
     assert (plan.to_send, plan.invalid) == ((3, 3), 4)
 
 
@@ -228,7 +228,7 @@ def test_the_column_of_regions_is_matched_as_it_looks_and_does_not_decide_the_dt
         {"phone": pd.array([CALL], dtype="string"), "Land\n ": pd.Series(["DE"], dtype=object)}
     )
     table = made(everybody).enrich_table(frame, by="phone", region="Land", columns=[])
-    assert sent(everybody) == {"+49302345678"}
+    assert sent(everybody) == {"+49502345678"}
     assert list(table["eb_status"]) == ["found"]
 
 

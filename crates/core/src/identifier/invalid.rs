@@ -68,8 +68,12 @@ pub enum Invalid {
     /// The country has shorter numbers and longer ones, but none of this length. Example: `+61 491
     /// 570 006 12`.
     PhoneWrongLength,
-    /// The number has only the part that is dialled inside one town. Example: `+1 555 0123`.
+    /// The number has only the part that is dialled inside one town, or is the short number of a service, such as
+    /// `110`. Example: `+1 555 0123`.
     PhoneWithoutAreaCode,
+    /// The number is written as it is dialled, and there is no such number. Example: `00151 12345678`, which has a
+    /// zero too many.
+    PhoneUnassigned,
     /// The number is like a spreadsheet's `1.77E+10`: digits were lost.
     PhoneScientific,
     /// The number has decimals that are not zero. Example: `12015550123.5`.
@@ -149,7 +153,13 @@ impl Invalid {
             Self::PhoneTooShort => "a phone number with too few digits for its country",
             Self::PhoneTooLong => "a phone number with too many digits for its country: is it more than one?",
             Self::PhoneWrongLength => "a phone number with a number of digits that its country does not use",
-            Self::PhoneWithoutAreaCode => "a phone number without its area code",
+            Self::PhoneWithoutAreaCode => {
+                "a phone number without its area code, or a short number such as that of an emergency service"
+            }
+            Self::PhoneUnassigned => {
+                "a phone number that does not exist: check its digits; if they are right, write it with + and its \
+                 country code"
+            }
             Self::PhoneScientific => {
                 "a phone number that a spreadsheet rounded: format the column as text and export it again"
             }

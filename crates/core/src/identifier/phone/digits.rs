@@ -4,20 +4,47 @@ use std::borrow::Cow;
 
 use crate::identifier::text;
 
-/// The digits of a number as it was written, and whether a `+` came before them.
+/// The digits of a number as it was written, and the marks that say how they are grouped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Written {
-    /// Then the digits begin with a country code.
+    /// Whether a `+` came before the digits. Then they usually begin with a country code.
     pub(super) plus: bool,
     /// ASCII digits only, in the order in which they were written.
     pub(super) digits: String,
+    bracket: Bracket,
+}
+
+/// Brackets that come after a `+`, with the digits before them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Bracket {
+    #[default]
+    None,
+    Open(usize),
+    Pair(usize, usize),
 }
 
 impl Written {
     /// The digits of `text`, which has only digits and punctuation.
     pub(super) fn of(text: &str) -> Self {
-        let plus = text.trim_start_matches([' ', '(', '[', ')', ']', '-', '.']).starts_with('+');
-        Self { plus, digits: text.chars().filter(char::is_ascii_digit).collect() }
+        let mut written = Self::default();
+        text.chars().for_each(|c| written.push(c));
+        written
+    }
+
+    /// Adds the next character. Only digits, brackets and a `+` before all digits matter.
+    pub(super) fn push(&mut self, c: char) {
+        match (c, self.bracket) {
+            ('0'..='9', _) => self.digits.push(c),
+            ('+', _) if self.digits.is_empty() => self.plus = true,
+            ('(' | '[', Bracket::None) if self.plus => self.bracket = Bracket::Open(self.digits.len()),
+            (')' | ']', Bracket::Open(start)) => self.bracket = Bracket::Pair(start, self.digits.len()),
+            _ => {}
+        }
+    }
+
+    /// The first pair of brackets after a `+`: how many digits stand before it, and before its end.
+    pub(super) const fn bracket(&self) -> Option<(usize, usize)> {
+        if let Bracket::Pair(start, end) = self.bracket { Some((start, end)) } else { None }
     }
 }
 

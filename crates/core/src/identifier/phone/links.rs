@@ -42,8 +42,8 @@ const OTHER_ID_HOSTS: [&str; 4] = ["g.us", "lid", "broadcast", "newsletter"];
 /// Hosts whose other pages belong to no person: invitations, groups, settings.
 const HOSTS: [&str; 3] = ["wa.me", "whatsapp.com", "signal.me"];
 
-/// The digits, with country code, of the number in a messenger's link or id. `None` if `value` is
-/// neither.
+/// The digits of the number in a messenger's link or id, with country code and perhaps `00` before it. `None` if
+/// `value` is neither.
 ///
 /// # Errors
 /// The inner error says why the link or id has no phone number.
@@ -101,6 +101,5 @@ fn digits(text: &str) -> Option<String> {
             _ => return None,
         }
     }
-    let digits = digits.strip_prefix("00").map(str::to_owned).unwrap_or(digits);
     (digits.len() >= 7).then_some(digits)
 }

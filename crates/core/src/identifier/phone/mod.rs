@@ -9,6 +9,7 @@
 //!
 //! Knows nothing of the other kinds.
 
+mod brackets;
 mod countries;
 mod digits;
 mod figures;
@@ -17,6 +18,7 @@ pub(super) mod links;
 mod looks;
 mod plans;
 mod region;
+mod retired;
 pub(super) mod words;
 mod written;
 
@@ -41,7 +43,7 @@ pub(super) fn canonical(value: &str, default_region: Option<Region>) -> Result<A
         return Err(Invalid::PhoneTooLong);
     }
     if let Some(linked) = links::number(value) {
-        return plans::international(&linked?).map(Into::into);
+        return number(&Written::of(&format!("+{}", linked?)), None).map(Into::into);
     }
     let number = match plain(value) {
         Some(written) => number(&written, default_region)?,
@@ -80,9 +82,12 @@ fn number(written: &Written, default_region: Option<Region>) -> Result<String, I
     match (written.plus, digits.strip_prefix("00"), default_region) {
         // Some people write `+0049`, and some write a `+` before a number as it is dialled inside
         // its country.
-        (true, Some(rest), _) | (false, Some(rest), None) => plans::international(rest),
+        (true, Some(rest), _) | (false, Some(rest), None) => plans::international_with_zeros(rest),
         (true, None, Some(region)) if digits.starts_with('0') => plans::domestic(digits, region),
-        (true, None, _) => plans::international(digits),
+        (true, None, region) => match written.bracket() {
+            Some(bracket) => brackets::read(digits, bracket, region),
+            None => plans::international(digits),
+        },
         (false, _, Some(region)) => plans::domestic(digits, region),
         (false, None, None) => Err(Invalid::PhoneWithoutCountryCode),
     }
@@ -111,7 +116,7 @@ fn plain(value: &str) -> Option<Written> {
                     }
                 }
                 group += 1;
-                written.digits.push(char::from(byte));
+                written.push(char::from(byte));
             }
             b' ' | b'-' | b'.' | b'(' | b')' | b'[' | b']' => {
                 let is_zero = byte == b')' && group == 1 && written.digits.ends_with('0');
@@ -120,8 +125,9 @@ fn plain(value: &str) -> Option<Written> {
                 }
                 dots += usize::from(byte == b'.');
                 group = 0;
+                written.push(char::from(byte));
             }
-            b'+' if written.digits.is_empty() => written.plus = true,
+            b'+' if written.digits.is_empty() => written.push('+'),
             _ => return None,
         }
     }

@@ -4,7 +4,6 @@
 //!
 //! Knows nothing of how numbers are written, which the other modules of `phone` read.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use rlibphonenumber::{
@@ -16,6 +15,7 @@ use crate::identifier::invalid::Invalid;
 use crate::identifier::once::once;
 
 use super::region::Region;
+use super::retired;
 
 /// If fewer digits than this follow `011`, it is not an international prefix.
 const FOREIGN: usize = 10;
@@ -25,8 +25,35 @@ pub(super) fn international(digits: &str) -> Result<String, Invalid> {
     if is_american(digits.as_bytes()) {
         return Ok(format!("+{digits}"));
     }
-    let written = format!("+{}", without_retired_prefix(digits));
+    let written = format!("+{}", retired::without_prefix(digits));
     parse(&written, None)
+}
+
+/// Reads digits that follow `00`. The number must exist: `00151 12345678` is a German mobile number with one zero
+/// too many, and no number of North America.
+pub(super) fn international_with_zeros(digits: &str) -> Result<String, Invalid> {
+    international(digits).and_then(existing)
+}
+
+fn existing(number: String) -> Result<String, Invalid> {
+    if exists(&number) { Ok(number) } else { Err(Invalid::PhoneUnassigned) }
+}
+
+/// How many digits the area code of a canonical number has, if it has one.
+pub(super) fn area_code_length(canonical: &str) -> Option<usize> {
+    let plans = plans()?;
+    let length = plans.get_length_of_geographical_area_code(&plans.parse(canonical, None).ok()?);
+    (length > 0).then_some(length)
+}
+
+/// How many of the digits are the country code.
+pub(super) fn code_length(digits: &str) -> Option<usize> {
+    (1..=3).find(|&length| {
+        let code = digits.get(..length).and_then(|code| code.parse().ok());
+        code.is_some_and(|code| {
+            plans().is_some_and(|plans| plans.get_region_for_country_code(code).is_some())
+        })
+    })
 }
 
 /// Whether these digits are a number of North America with its country code. libphonenumber changes
@@ -35,15 +62,23 @@ const fn is_american(digits: &[u8]) -> bool {
     matches!(digits, [b'1', b'2'..=b'9', ..]) && digits.len() == 11
 }
 
-/// Reads digits as they are dialled inside `region`.
+/// Reads digits as they are dialled inside `region`. The number must exist. If it does not, digits are missing, or
+/// they begin with something else than the region's area codes, and the number could be a stranger's.
 pub(super) fn domestic(digits: &str, region: Region) -> Result<String, Invalid> {
     if region == Region::INTERNATIONAL {
-        let digits = digits.strip_prefix("00").unwrap_or(digits);
-        let has_code = !digits.starts_with('0');
-        return if has_code { international(digits) } else { Err(Invalid::PhoneWithoutCountryCode) };
+        return match digits.strip_prefix("00") {
+            Some(digits) if !digits.starts_with('0') => international_with_zeros(digits),
+            None if !digits.starts_with('0') => international(digits),
+            _ => Err(Invalid::PhoneWithoutCountryCode),
+        };
     }
+    dialled(digits, region).and_then(existing)
+}
+
+/// As [`domestic`], with numbers that do not exist.
+fn dialled(digits: &str, region: Region) -> Result<String, Invalid> {
     let country = Country::from_code(region.as_str()).map_err(|_| Invalid::PhoneWithoutCountryCode)?;
-    let at_home = match in_full(digits, region) {
+    let at_home = match retired::in_full(digits, region) {
         // `1 551 234 5678` is a number of New Jersey. With Mexico's former prefix, it is also one
         // of Mexico City.
         Some(_) if exists(&format!("+{digits}")) => return Err(Invalid::PhoneAmbiguous),
@@ -170,52 +205,6 @@ fn impossible(why: ValidationError) -> Invalid {
         ValidationError::TooLong => Invalid::PhoneTooLong,
         ValidationError::InvalidLength => Invalid::PhoneWrongLength,
     }
-}
-
-/// A prefix that a country has abolished. libphonenumber no longer reads it, but address books
-/// still contain it.
-struct Retired {
-    region: &'static str,
-    code: &'static str,
-    /// The prefixes that stood before the national number, inside the country and after the country
-    /// code.
-    prefixes: &'static [&'static str],
-    /// The digits of a national number without the prefix.
-    digits: usize,
-}
-
-/// Mexico, until 2019-08-03: mobile numbers were dialled with `+52 1 …` from abroad and with `044
-/// …` or `045 …` inside the country, and all other numbers with `01 …` (Instituto Federal de
-/// Telecomunicaciones, Plan Técnico Fundamental de Numeración). Address books still have numbers
-/// with these prefixes.
-const RETIRED: [Retired; 1] =
-    [Retired { region: "MX", code: "52", prefixes: &["1", "01", "044", "045"], digits: 10 }];
-
-impl Retired {
-    /// `national` without its abolished prefix, if the rest has the right number of digits.
-    fn taken_off<'d>(&self, national: &'d str) -> Option<&'d str> {
-        let without = |prefix: &&str| national.strip_prefix(prefix).filter(|rest| rest.len() == self.digits);
-        self.prefixes.iter().find_map(without)
-    }
-}
-
-/// The same digits after removing an abolished prefix that follows the country code.
-fn without_retired_prefix(digits: &str) -> Cow<'_, str> {
-    let found = RETIRED.iter().find_map(|rule| {
-        let national = rule.taken_off(digits.strip_prefix(rule.code)?)?;
-        Some(format!("{}{national}", rule.code))
-    });
-    found.map_or(Cow::Borrowed(digits), Cow::Owned)
-}
-
-/// The digits with their country code, if an abolished prefix shows that they are dialled inside
-/// `region`.
-fn in_full(digits: &str, region: Region) -> Option<String> {
-    let rule = RETIRED.iter().find(|rule| rule.region == region.as_str())?;
-    let national = rule
-        .taken_off(digits)
-        .or_else(|| digits.strip_prefix(rule.code).and_then(|national| rule.taken_off(national)))?;
-    Some(format!("{}{national}", rule.code))
 }
 
 /// The numbering plans of one process.

@@ -166,11 +166,10 @@ impl Parts {
     fn dial(&mut self, c: char) {
         let Some(written) = &mut self.vanity else { return };
         match c {
-            '0'..='9' => written.digits.push(c),
-            '+' if written.digits.is_empty() => written.plus = true,
+            '+' if !written.digits.is_empty() => self.vanity = None,
             c if c.is_ascii_alphabetic() && written.digits.len() >= 3 => written.digits.push(key(c)),
-            c if c.is_alphabetic() || c == '+' || c == '/' => self.vanity = None,
-            _ => {}
+            c if c.is_alphabetic() || c == '/' => self.vanity = None,
+            c => written.push(c),
         }
     }
 }
