@@ -4,8 +4,12 @@
 
 use std::borrow::Cow;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
+
+use super::text;
 
 /// Why a text is not a domain name that can have mailboxes or profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +48,56 @@ pub(super) fn canonical(domain: &str) -> Result<Cow<'_, str>, Fault> {
     let ascii = Uts46::new()
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify)
         .map_err(|_| Fault::Syntax)?;
+    if !has_letters_only(&ascii) {
+        return Err(Fault::Syntax);
+    }
     match ascii.rsplit_once('.') {
         None => Err(Fault::NoDot),
         Some((_, last)) if last.bytes().all(|byte| byte.is_ascii_digit()) => Err(Fault::IpAddress),
         Some(_) => Ok(ascii),
     }
+}
+
+/// Whether the labels have only characters that IDNA2008 allows (RFC 5892): letters, digits and their marks. UTS 46 also
+/// allows symbols and quotes, so that it would turn `acme.com’s` into a domain.
+fn has_letters_only(ascii: &str) -> bool {
+    let (domain, _) = Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast);
+    domain.split('.').all(|label| {
+        label.chars().all(|c| match c {
+            c if c.is_ascii() => true,
+            // Exceptions, with the contexts in which they are allowed (RFC 5892, 2.6 and A.3 to A.7).
+            '\u{6fd}' | '\u{6fe}' | '\u{f0b}' | '\u{3007}' => true,
+            '\u{b7}' => label.contains("l\u{b7}l"),
+            '\u{375}' | '\u{5f3}' | '\u{5f4}' => {
+                label.chars().any(|c| matches!(c, '\u{370}'..='\u{5ff}') && is_letter(c))
+            }
+            '\u{30fb}' => label.chars().any(is_japanese),
+            '\u{640}' | '\u{7fa}' | '\u{302e}' | '\u{302f}' | '\u{3031}'..='\u{3035}' | '\u{303b}' => false,
+            // Checked by UTS 46, in their context.
+            c if text::is_joiner(c) => true,
+            c => is_letter(c),
+        })
+    })
+}
+
+/// Whether RFC 5892 counts `c` as a letter or digit (2.1).
+fn is_letter(c: char) -> bool {
+    use GeneralCategory as Category;
+    matches!(
+        CodePointMapData::<Category>::new().get(c),
+        Category::LowercaseLetter
+            | Category::OtherLetter
+            | Category::ModifierLetter
+            | Category::NonspacingMark
+            | Category::SpacingMark
+            | Category::DecimalNumber
+    )
+}
+
+/// Whether `c` is a letter of the scripts that the middle dot of Katakana separates.
+const fn is_japanese(c: char) -> bool {
+    matches!(c, '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30fe}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}')
 }
 
 /// Whether this is a valid domain apart from its case, without looking into IDNA's tables. Labels

@@ -269,7 +269,10 @@ fn plain(value: &str, field_type: Option<FieldType>) -> Option<Identifier> {
 /// Whether `value` has only digits and the marks that are written between them. Such a value cannot
 /// have a wrapping.
 fn is_bare(value: &str) -> bool {
-    value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b' ' | b'-' | b'.' | b'(' | b')'))
+    // Two dots at the end say that digits were cut off.
+    let is_whole = !value.ends_with("..");
+    is_whole
+        && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b' ' | b'-' | b'.' | b'(' | b')'))
 }
 
 /// Reads a value of a known kind, without wrappings.

@@ -18,8 +18,18 @@ const BRACKETS: [(char, char); 9] = [
 ];
 
 /// Pairs of quotes in several languages.
-const QUOTES: [(char, char); 8] =
-    [('"', '"'), ('\'', '\''), ('`', '`'), ('´', '´'), ('“', '”'), ('„', '“'), ('‘', '’'), ('‚', '‘')];
+const QUOTES: [(char, char); 10] = [
+    ('"', '"'),
+    ('\'', '\''),
+    ('`', '`'),
+    ('´', '´'),
+    ('“', '”'),
+    ('”', '”'),
+    ('„', '“'),
+    ('‘', '’'),
+    ('’', '’'),
+    ('‚', '‘'),
+];
 
 /// Marks that no value begins with.
 const BEFORE: &str = "'’‘‚´`\"“”„»›>}*•·▪,;|:!?✉📧📨📩☎📞📱";
@@ -37,7 +47,16 @@ pub(super) fn pair(text: &str) -> Option<Cow<'_, str>> {
         (!inside.contains([open, close]) || doubled).then_some(inside)
     });
     let brackets = || BRACKETS.iter().find_map(|&(open, close)| inside(text, open, close));
-    inside_quotes.or_else(brackets).map(Cow::Borrowed)
+    inside_quotes.or_else(brackets).map(Cow::Borrowed).or_else(|| around_name(text).map(Cow::Owned))
+}
+
+/// Removes a pair of quotes around the part before the `@`: `'ana'@acme.example`. With one of them left, it would be
+/// another address. RFC 5321's own quotes are part of the syntax and are kept.
+fn around_name(text: &str) -> Option<String> {
+    let (name, domain) = text.rsplit_once('@')?;
+    let quotes = QUOTES.iter().filter(|(open, _)| *open != '"');
+    let name = quotes.into_iter().find_map(|&(open, close)| name.strip_prefix(open)?.strip_suffix(close))?;
+    (!name.contains('@')).then(|| format!("{name}@{domain}"))
 }
 
 /// The text between a matching pair of brackets at both ends of `text`.

@@ -8,7 +8,10 @@ mod words;
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
 use super::invalid::Invalid;
+use super::text::strip_prefix_ci;
 use links::Link;
 pub use words::with_marks;
 
@@ -129,7 +132,7 @@ pub(super) struct Unwrapped<'t> {
 /// Removes all wrappings from `text`.
 ///
 /// # Errors
-/// [`Invalid::CutOff`] if letters at the end were left out.
+/// [`Invalid::CutOff`] if letters at the end were left out, [`Invalid::EmailSeveral`] for a link to several mailboxes.
 ///
 /// Most values are clean, and cost one pass. For the others each wrapping is tried in order, and again from the
 /// first after each one that matched, so that wrappings inside wrappings are removed, too.
@@ -143,6 +146,9 @@ pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
     }
     for _ in 0..MOST {
         let value = &*unwrapped.value;
+        if has_second_recipient(value) {
+            return Err(Invalid::EmailSeveral);
+        }
         let Some((next, shown)) = WRAPPINGS.iter().find_map(|wrapping| wrapping.take_off.take_off(value))
         else {
             break;
@@ -167,13 +173,25 @@ pub(super) fn unwrap(text: &str) -> Result<Unwrapped<'_>, Invalid> {
 ///
 /// The rest of the address is unknown, so it must not be looked up as it stands.
 fn is_cut_off(text: &str) -> bool {
-    // A path may end with two dots. After a domain, two dots are one too many, but nothing is
-    // missing.
-    let may_have_two = || text.ends_with("/..") || text.ends_with("\\..") || text.contains('@');
-    text.ends_with('…')
+    // A path may end with two dots.
+    let may_have_two = || text.ends_with("/..") || text.ends_with("\\..");
+    text.ends_with(['…', '‥'])
         || text.ends_with("...")
         || text.ends_with("..") && !may_have_two()
         || text.ends_with("**") && !text.starts_with('*')
+}
+
+/// Whether `text` is a link with another recipient in its field `to` (RFC 6068, 2).
+fn has_second_recipient(text: &str) -> bool {
+    let Some((address, fields)) = strip_prefix_ci(text, "mailto:").and_then(|link| link.split_once('?'))
+    else {
+        return false;
+    };
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().trim().to_lowercase();
+    fields.split('&').any(|field| {
+        let recipient = strip_prefix_ci(field, "to=").map(plain).unwrap_or_default();
+        !recipient.is_empty() && recipient != plain(address)
+    })
 }
 
 /// Whether `text` is an address without any mark of a wrapping. Then no wrapping has to be tried.

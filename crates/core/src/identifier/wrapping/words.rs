@@ -29,6 +29,21 @@ const LABELS: [&str; 14] = [
     "website",
 ];
 
+/// Words for an address that stand before a colon.
+#[rustfmt::skip] // a table
+const MAIL: [&str; 28] = [
+    "bcc", "cc", "contact", "contacto", "correo", "courriel", "e", "email", "emails", "from", "kontakt", "mail", "mailto",
+    "mails", "reply", "smtp", "to", "почта", "メール", "メールアドレス", "电子邮件", "电子邮箱", "邮件", "邮箱", "電子郵件",
+    "電郵", "郵箱", "이메일",
+];
+
+/// Words beside them.
+#[rustfmt::skip] // a table
+const MAIL_KINDS: [&str; 20] = [
+    "address", "adresse", "business", "company", "corporate", "customer", "electronico", "electrónico", "home", "id",
+    "main", "office", "personal", "primary", "privat", "private", "professional", "secondary", "user", "work",
+];
+
 /// Whether `text` contains an e-mail address or a web address.
 pub(super) fn has_address(text: &str) -> bool {
     text.contains('@') || text.contains("://") || text.split([' ', '(', '<', '[', '"']).any(names_network)
@@ -177,11 +192,26 @@ pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
         // A host is not a label: `linkedin.com:443/…`.
         && !label.trim_end_matches('.').contains('.')
         && !SCHEMES.iter().any(|scheme| label.eq_ignore_ascii_case(scheme));
-    if is_label && !rest.starts_with("//") {
+    if is_label && !rest.starts_with("//") && !may_be_password(text, label, rest) {
         Some(Cow::Borrowed(rest.trim_start()))
     } else {
         bare_label(text)
     }
+}
+
+/// Whether `text` may be a user, a password and a host, as in `ana:secret@acme.example`. Then `secret@acme.example` is
+/// nobody's address, or a stranger's.
+fn may_be_password(text: &str, label: &str, rest: &str) -> bool {
+    let is_known = || {
+        let lower = label.to_lowercase();
+        let words = || lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        let is_mail =
+            |word: &str| MAIL.contains(&word) || word.ends_with("mail") || word.contains("mailadress");
+        words().any(is_mail) && words().all(|word| is_mail(word) || MAIL_KINDS.contains(&word))
+    };
+    let is_joined =
+        !rest.starts_with([' ', '<', '(', '[', '"', '“']) && text.as_bytes().get(label.len()) == Some(&b':');
+    is_joined && rest.contains('@') && text::strip_prefix_ci(rest, "mailto:").is_none() && !is_known()
 }
 
 /// Whether `label` is a vCard property with a group or parameters (RFC 6350): `item1.EMAIL`,
