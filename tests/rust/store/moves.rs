@@ -220,11 +220,11 @@ fn what_was_paid_for_under_old_rules_is_found_under_new_ones() {
     assert_eq!(folder.store().export().count(), 5, "both of what became one");
 }
 
-/// For every kind of canonical form that version 2 of the rules changed, an answer that was paid for under the
-/// old form answers a row of today.
+/// For every kind of canonical form that the versions 2 and 4 of the rules changed, an answer that was paid for under
+/// the old form answers a row of today.
 #[test]
-fn no_answer_of_the_first_rules_is_orphaned() {
-    const CHANGED: [(FieldType, &str, &str); 14] = [
+fn no_answer_of_older_rules_is_orphaned() {
+    const CHANGED: [(FieldType, &str, &str); 19] = [
         (FieldType::Email, "'leo@firm.example", "'leo@firm.example"),
         (FieldType::Email, "{leo.b@firm.example", "{leo.b@firm.example}"),
         (FieldType::SocialProfile, "x.com/ana_a", "https://x.com/Ana_A"),
@@ -239,6 +239,11 @@ fn no_answer_of_the_first_rules_is_orphaned() {
         (FieldType::SocialProfile, "angel.co/u/ana", "https://angel.co/u/ana"),
         (FieldType::SocialProfile, "threads.com/@ana", "https://www.threads.com/@ana"),
         (FieldType::SocialProfile, "instagram.com/ana.h/tagged", "https://www.instagram.com/ana.h/"),
+        (FieldType::Email, "’leo.c’@firm.example", "leo.c@firm.example"),
+        (FieldType::SocialProfile, "ana.medium.com", "https://medium.com/@ana"),
+        (FieldType::SocialProfile, "ana.tumblr.com", "https://www.tumblr.com/ana"),
+        (FieldType::SocialProfile, "ana.deviantart.com", "https://www.deviantart.com/ana"),
+        (FieldType::SocialProfile, "linkedin.com/in/ana%E2%80%91i", "linkedin.com/in/ana-i"),
     ];
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     let old = CHANGED.map(|(kind, old, _)| Row::One(Identifier::from_canonical(kind, old))).to_vec();

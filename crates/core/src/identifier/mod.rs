@@ -43,7 +43,7 @@ use crate::error::Error;
 ///
 /// It must be raised by every change that gives any value another canonical form. Stores contain
 /// canonical forms, so such a change is a migration.
-pub const RULES_VERSION: u32 = 3;
+pub const RULES_VERSION: u32 = 4;
 
 /// How many times wrappings may be removed from a value that was already parsed.
 const MOST_READINGS: usize = 3;

@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(ana, r#"{"asks":[[0,"email","ana@acme.example"]]}"#);
         assert_eq!(
             (RULES_VERSION, u128::from_le_bytes(key(&ana))),
-            (3, 0x3088_3ece_a969_9412_9be0_b561_fd10_a3ad)
+            (4, 0xf162_5da9_c643_be21_9735_7a8a_483f_964b)
         );
     }
 

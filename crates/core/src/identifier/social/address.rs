@@ -82,14 +82,25 @@ impl<'a> Address<'a> {
         Ok(segments)
     }
 
-    /// As [`segments`](Self::segments), for networks whose names have no percent sign: a segment
-    /// that was encoded several times is decoded completely.
+    /// As [`segments`](Self::segments), for networks whose names have no percent sign: a segment that was encoded
+    /// several times is decoded completely. Dashes become hyphens, because word processors replace hyphens.
+    ///
+    /// # Errors
+    /// Also if a segment is not UTF-8: it was cut off, or is in an encoding that nobody knows, and bytes that mean
+    /// different letters in different encodings could mean two people.
     pub(super) fn names(&self) -> Result<Vec<String>, Invalid> {
         let mut names = self.segments()?;
         for name in &mut names {
             // Each decoding makes the name shorter.
             while text::has_escape(name) {
                 *name = decoded(name)?;
+            }
+            if name.contains(is_byte) {
+                let is_cut = name.ends_with(is_byte);
+                return Err(if is_cut { Invalid::CutOff } else { Invalid::SocialWithoutProfile });
+            }
+            if !name.is_ascii() {
+                *name = name.replace(['\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2212}'], "-");
             }
         }
         names.retain(|name| !name.is_empty());

@@ -31,8 +31,16 @@ pub(super) enum Subdomains {
     /// Other views of the same pages, if they stand before the first of the network's hosts. All
     /// other labels are services.
     Views(&'static [View]),
-    /// One person each: `ana.tumblr.com`.
+    /// One person each: `ana.substack.com`.
     People,
+    /// One person each, of whom this page is another address: `ana.tumblr.com` is `tumblr.com/ana`.
+    Accounts(Page),
+}
+
+impl Subdomains {
+    pub(super) const fn are_people(self) -> bool {
+        matches!(self, Self::People | Self::Accounts(_))
+    }
 }
 
 /// Labels for another view of the same page, such as another language.
@@ -60,7 +68,7 @@ impl View {
 }
 
 /// A path that names a person.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Page {
     /// Segments in lower case: `{id}` stands for the name, `*` for any segment. `?x={id}` means
     /// that the name is in the parameter `x`.
@@ -170,7 +178,7 @@ impl Site<'_> {
     /// Whether the pages of this host belong to the network itself.
     pub(super) fn is_own(&self) -> bool {
         let is_view = |label: &str| match self.network.subdomains {
-            Subdomains::People => is_device(label),
+            subdomains if subdomains.are_people() => is_device(label),
             Subdomains::Views(views) if self.is_first && views.iter().any(|view| view.has(label)) => true,
             // A misspelled `www`.
             _ => is_device(label) || matches!(label, "ww" | "wwww"),

@@ -13,10 +13,10 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     let network = site.network;
     let host = network.hosts.first().copied().unwrap_or_default();
     if !site.is_own() {
-        let is_person = network.subdomains == Subdomains::People && !OWN_LABELS.contains(&site.labels);
-        return if is_person { on_own_host(address) } else { Err(Invalid::SocialWithoutProfile) };
+        let is_person = network.subdomains.are_people() && !OWN_LABELS.contains(&site.labels);
+        return if is_person { on_own_host(site, address) } else { Err(Invalid::SocialWithoutProfile) };
     }
-    let segments = glued_query_off(address.names()?);
+    let segments = without_glued_query(address.names()?);
     if segments.iter().any(|segment| has_half_escape(segment)) {
         return Err(Invalid::CutOff);
     }
@@ -45,9 +45,9 @@ pub(super) fn on_network(site: &Site<'_>, address: &Address<'_>) -> Result<Strin
     })
 }
 
-/// The canonical form of a page on the host of a person: the host. Its pages are posts of that person, except for those
-/// of other authors.
-fn on_own_host(address: &Address<'_>) -> Result<String, Invalid> {
+/// The canonical form of a page on the host of a person: the page of the same account, or else the host. Its pages are
+/// posts of that person, except for those of other authors.
+fn on_own_host(site: &Site<'_>, address: &Address<'_>) -> Result<String, Invalid> {
     const OF_OTHERS: [&str; 7] = ["author", "authors", "people", "profile", "u", "user", "users"];
     let is_of_another = |segment: &String| {
         segment.starts_with(['@', '~']) || OF_OTHERS.iter().any(|word| segment.eq_ignore_ascii_case(word))
@@ -56,14 +56,22 @@ fn on_own_host(address: &Address<'_>) -> Result<String, Invalid> {
         return Err(Invalid::SocialWithoutProfile);
     }
     elsewhere(address, true)?;
+    let network = site.network;
+    // A word that the network uses for a page of its own may still be a name before its host.
+    if let Subdomains::Accounts(page) = network.subdomains
+        && let Some(id) = page.id.canonical(site.labels).filter(|id| !is_word(&page, network, id))
+        && let Some(host) = network.hosts.first()
+    {
+        return Ok(format!("{host}/{}", path(&page, &[], &id)));
+    }
     Ok(address.host.to_string())
 }
 
-/// Removes a query that has lost its question mark: `ana-lopez&trk=x`.
-fn glued_query_off(segments: Vec<String>) -> Vec<String> {
+/// Removes a query that has lost its question mark, and parameters of the path: `ana-lopez&trk=x`, `ana-lopez;v=1`.
+fn without_glued_query(segments: Vec<String>) -> Vec<String> {
     let mut kept = Vec::with_capacity(segments.len());
     for mut segment in segments {
-        if let Some(at) = segment.find(['?', '#', '&', '=']).filter(|_| segment.contains(['?', '#', '='])) {
+        if let Some(at) = segment.find(QUERY).filter(|at| is_query(segment.get(*at..).unwrap_or_default())) {
             segment.truncate(at);
             kept.extend((!segment.is_empty()).then_some(segment));
             break;
@@ -71,6 +79,18 @@ fn glued_query_off(segments: Vec<String>) -> Vec<String> {
         kept.push(segment);
     }
     kept
+}
+
+/// Marks that begin and separate the parts of a query.
+const QUERY: [char; 5] = ['?', '#', '&', ';', '='];
+
+/// Whether `text`, which begins with one of these marks, is a query. If it is not, it may be a part of a name that was
+/// misspelled, as in `ana=lopez`.
+fn is_query(text: &str) -> bool {
+    let rest = text.trim_start_matches(QUERY);
+    let is_named =
+        || rest.find(QUERY).is_some_and(|end| rest.get(end..).is_some_and(|end| end.starts_with('=')));
+    rest.is_empty() || text.starts_with(['?', '#']) || text.starts_with(['&', ';']) && is_named()
 }
 
 /// Whether an address ends inside a percent escape: `jos%C`.

@@ -2,7 +2,7 @@
 //! come first. `docs/reference/identifiers.md` shows this table; a test compares the two.
 
 use super::networks::More::{Anything, Only, Subpages};
-use super::networks::Subdomains::{People, Services, Views};
+use super::networks::Subdomains::{Accounts, People, Services, Views};
 use super::networks::View::{self, Countries, LanguagesExcept, Locales, Named};
 use super::networks::{Id, More, Network, Page, page};
 use super::reserved;
@@ -64,6 +64,11 @@ impl Network {
     /// The network with a subdomain for each person.
     const fn hosted(self) -> Self {
         Self { subdomains: People, ..self }
+    }
+
+    /// As [`hosted`](Self::hosted), if this page belongs to the same account.
+    const fn hosted_as(self, page: Page) -> Self {
+        Self { subdomains: Accounts(page), ..self }
     }
 }
 
@@ -344,17 +349,22 @@ pub(super) const NETWORKS: &[Network] = &[
         &[page("citations?user={id}", Id::Exact(""))],
         &[],
     ),
-    network("Medium", &["medium.com"], &[page("@{id}", Id::Handle("._-")).then(TABS)], &[]).hosted(),
+    // Both forms: help.medium.com/hc/en-us/articles/360051364454, read 2026-11-30. A hyphen in the host may stand for
+    // a character that hosts do not have.
+    network("Medium", &["medium.com"], &[page("@{id}", Id::Handle("._-")).then(TABS)], &[])
+        .hosted_as(page("@{id}", PLAIN)),
     network(
         "Tumblr",
         &["tumblr.com"],
         &[page("blog/view/{id}", DASH).to("{id}"), page("{id}", DASH)],
         reserved::TUMBLR,
     )
-    .hosted(),
+    .hosted_as(page("{id}", DASH)),
     network("Substack", &["substack.com"], &[page("@{id}", Id::Handle("_-")).then(TABS)], &[]).hosted(),
     network("WordPress.com", &["wordpress.com"], &[], &[]).hosted(),
     network("Blogger", &["blogspot.com"], &[], &[]).hosted(),
-    network("DeviantArt", &["deviantart.com"], &[page("{id}", DASH).then(TABS)], reserved::DEVIANTART).hosted(),
+    // The hosts redirect to the pages since 2018-05-29 (deviantart.com/betatesters, read 2026-11-30).
+    network("DeviantArt", &["deviantart.com"], &[page("{id}", DASH).then(TABS)], reserved::DEVIANTART)
+        .hosted_as(page("{id}", DASH)),
     network("GitHub Pages", &["github.io"], &[], &[]).hosted(),
 ];

@@ -307,8 +307,8 @@ fn the_documentation_has_the_table_of_networks() {
         String::from("| network | hosts that are one | what names a person | sent as |\n|---|---|---|---|\n");
     for network in NETWORKS {
         let own = network.hosts[0];
-        let person =
-            if network.subdomains == Subdomains::People { vec![format!("`name.{own}`")] } else { vec![] };
+        let person = if network.subdomains.are_people() { vec![format!("`name.{own}`")] } else { vec![] };
+        let own_form = if network.subdomains == Subdomains::People { person.clone() } else { vec![] };
         let spelled = |page: &Page, path: &str| {
             let name = match page.id {
                 Id::Handle(_) | Id::Name(_) | Id::NameOrMember(_) => "name",
@@ -331,11 +331,8 @@ fn the_documentation_has_the_table_of_networks() {
             kept.join(", ")
         };
         let hosts = network.hosts.iter().map(|host| format!("`{host}`")).collect();
-        let row = [
-            unique(hosts),
-            unique(pages.chain(person.clone()).collect()),
-            unique(sent.chain(person).collect()),
-        ];
+        let row =
+            [unique(hosts), unique(pages.chain(person).collect()), unique(sent.chain(own_form).collect())];
         writeln!(table, "| {} | {} |", network.name, row.join(" | ")).unwrap();
     }
     let page = include_str!("../../../../../docs/reference/identifiers.md");
