@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +213,13 @@ def test_a_line_is_written_above_the_bar(
     assert "100/400 rows" in lines[lines.index("stopping") + 1 :][-1]
 
 
+def in_notebook(monkeypatch: pytest.MonkeyPatch, *, widgets: bool) -> None:
+    """Makes the process look like a kernel, with or without the package that draws bars in notebooks."""
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    monkeypatch.setattr(progress, "find_spec", lambda name: name if widgets else None)
+
+
 def test_in_a_notebook_the_bar_of_an_incomplete_run_is_red(
     clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +227,7 @@ def test_in_a_notebook_the_bar_of_an_incomplete_run_is_red(
     closed_at: list[tuple[int, int | None]] = []
 
     class Bar:
+        container = "a widget"
         n = 0
         total: int | None = None
 
@@ -230,7 +239,7 @@ def test_in_a_notebook_the_bar_of_an_incomplete_run_is_red(
         def close(self) -> None:
             closed_at.append((self.n, self.total))
 
-    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    in_notebook(monkeypatch, widgets=True)
     monkeypatch.setattr(progress, "_tqdm", lambda total: Bar())
     watch = Watch(True, None)
     watch.tick(lambda: COUNTS)
@@ -241,6 +250,43 @@ def test_in_a_notebook_the_bar_of_an_incomplete_run_is_red(
     assert styles == ["warning", "danger"]
     # tqdm shows a bar that is closed before its total as failed.
     assert closed_at == [(390, 400)]
+
+
+@pytest.mark.parametrize("option", ["auto", True])
+def test_in_a_notebook_without_widgets_there_is_a_line_every_thirty_seconds(
+    option: Any, clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    in_notebook(monkeypatch, widgets=False)
+    caplog.set_level(logging.INFO, "exactbuyer")
+    watch = Watch(option, 400)
+    ticks(watch, clock, 65)
+    assert len(caplog.messages) == (2 if option == "auto" else 3)
+    watch.tick(lambda: COUNTS | {"done": 400, "open_rows": 20}, last=True)
+    assert caplog.messages[-1].startswith("380/400 rows  95% | 20 open | 70 credits")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_text_bar_in_a_notebook_shows_what_is_open(
+    last: bool,
+    clock: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # As in Spyder: tqdm itself does not take this process for a notebook, and draws its text bar.
+    in_notebook(monkeypatch, widgets=True)
+    Watch(True, 400).tick(lambda: COUNTS | {"open_rows": 10}, last=last)
+    assert caplog.text == ""
+    assert ("310 open" if last else "10 open") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_only_a_run_that_is_not_over_goes_on_after_a_failure(
+    last: bool, clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    Watch(lambda _: 1 / 0, 100).tick(lambda: COUNTS, last=last)
+    assert "switched off" in caplog.text
+    assert ("the run goes on" in caplog.text) is not last
 
 
 def test_a_narrow_line_keeps_what_is_open() -> None:

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
 
 from exactbuyer.exceptions import ConfigError
@@ -184,7 +185,8 @@ class Watch:
                 self._has_shown = True
                 display.show(self._progress(counts(), now, last=last), last=last)
         except Exception:
-            logger.warning("the progress display failed and is switched off; the run goes on", exc_info=True)
+            goes_on = "" if last else "; the run goes on"
+            logger.warning("the progress display failed and is switched off%s", goes_on, exc_info=True)
             self.close()
         if last:
             self.close()
@@ -272,7 +274,8 @@ class _Bar(Display):
 
 def _mark_open(bar: Any, *, last: bool) -> None:
     """Colours a bar: rows have no answer."""
-    if _in_notebook():
+    if hasattr(bar, "container"):
+        # A widget of a notebook. In some of them, as in Spyder, tqdm draws its text bar.
         bar.display(bar_style="danger" if last else "warning")
     elif _in_terminal() and not os.environ.get("NO_COLOR"):
         bar.colour = "red" if last else "yellow"
@@ -290,8 +293,8 @@ def _columns() -> int | None:
 
 def _tqdm(total: int | None) -> Any:
     with warnings.catch_warnings():
-        # Without ipywidgets, tqdm warns and draws a text bar, which is what we want. It also warns if it
-        # cannot start its monitor thread, which is not needed here.
+        # It warns that its choice between a widget and text may be wrong, and if it cannot start its monitor
+        # thread, which is not needed here.
         warnings.simplefilter("ignore")
         from tqdm.autonotebook import tqdm
 
@@ -304,11 +307,11 @@ def _tqdm(total: int | None) -> Any:
 
 def _display(option: object) -> Display | None:
     if option is True:
-        return _Bar()
+        return _Lines() if _lacks_widgets() else _Bar()
     if option is False:
         return None
     if isinstance(option, str) and option == "auto":
-        return _Bar() if _in_notebook() or _in_terminal() else _Lines()
+        return _Bar() if (_in_notebook() or _in_terminal()) and not _lacks_widgets() else _Lines()
     if callable(option):
         return _Function(option)
     raise ConfigError(
@@ -329,3 +332,11 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+def _lacks_widgets() -> bool:
+    """Whether this is a notebook without the package that draws bars in it.
+
+    A text bar would add an output to the page each time it is drawn.
+    """
+    return _in_notebook() and find_spec("ipywidgets") is None
