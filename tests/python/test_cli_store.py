@@ -92,8 +92,17 @@ def test_after_whatever_stopped_it_only_the_rest_is_paid_for(
     assert b"exactbuyer store unknown; then resolve resend, drop or not-charged" in asked(file, "info").stdout
     request = lines(asked(file, "unknown"))[0]["request"]
     assert b"has left nothing in doubt" in asked(file, "resolve", "drop", "--request", 99).stderr
-    resolved = asked(file, "resolve", "resend", "--request", request)
+    refused = asked(file, "resolve", "resend", "--request", request)
+    assert (refused.returncode, refused.stdout) == (ExitCode.USAGE, b"")
+    assert (
+        b"sending 10 lookups again may pay up to 10 credits twice, and there is no terminal" in refused.stderr
+    )
+    assert len(lines(asked(file, "unknown"))) == 10
+    resolved = asked(file, "resolve", "resend", "--request", request, "--yes")
     assert b"10 lookups resolved" in resolved.stdout
+    assert b"the next `exactbuyer enrich` with these people sends them again" in resolved.stderr
+    # Nothing is left to ask about.
+    assert b"nothing was in doubt" in asked(file, "resolve", "resend").stdout
     done = run(*command(file, everybody))
     assert (done.returncode, statuses(output)) == (0, ["found"] * 200)
     assert last_line(done)["credits"] == 10
@@ -214,6 +223,8 @@ def test_what_a_store_answers(file: Path, everybody: Sandbox) -> None:
     assert asked(file, "find", "person9@acme.example").stdout == b""
     done = asked(file, "purge", "-", "--yes", stdin=b"\n")
     assert (done.returncode, b"standard input is empty" in done.stderr) == (ExitCode.USAGE, True)
+    again = asked(file, "purge", "person7@acme.example", "--yes")
+    assert b"the store had nothing about them: check the spelling" in again.stderr
     nobody = asked(file, "find", "person7@acme.example")
     assert (lines(nobody), b"the store has nothing about them" in nobody.stderr) == ([], True)
     assert statuses(file.with_name("out.csv"))[7] == "found"

@@ -18,7 +18,7 @@ from exactbuyer.cli._options import (
     service_options,
     store_options,
 )
-from exactbuyer.cli._words import WORDS, in_options
+from exactbuyer.cli._words import STORE_WORDS, WORDS, in_options
 from exactbuyer.report.message import PYTHON, TABLE, Message, Term, about
 
 SOURCES = Path(__file__).parents[2] / "python" / "exactbuyer"
@@ -59,6 +59,7 @@ def test_no_words_are_left_over() -> None:
     }
     calls = {"by", "columns", "prefix", "region", "split", "refresh", "store_only", "tz"}
     assert set(WORDS) <= terms() | of_settings | calls
+    assert set(STORE_WORDS) == set(WORDS)
     assert set(TABLE) == set(PYTHON)
 
 
@@ -140,7 +141,7 @@ def test_a_mistake_is_told_in_options_and_data_is_shown_as_it_is(
 
 def test_the_column_of_reasons_speaks_of_options(tmp_path: Path) -> None:
     file, output = tmp_path / "people.csv", tmp_path / "out.csv"
-    file.write_text("mail\nana@acme.example bob@acme.example\n030 2345678\n")
+    file.write_text("mail\nana@acme.example bob@acme.example\n030 2345678\neve@acme.example\n")
     assert run("enrich", file, "-o", output, "--sandbox", "--by", "mail").returncode == 0
     told = output.read_text()
     assert "pass their separator, as in --split ';'" in told

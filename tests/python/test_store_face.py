@@ -176,8 +176,32 @@ def test_finding_by_identifier_and_by_what_contacts_say(path: Path) -> None:
             "ana@acme.example"
         ]
         assert store.find("zoe@acme.example") == []
+        # A text is also searched for in what was looked up.
+        assert [answer.status for answer in store.find(NOBODY.partition("@")[0])] == ["not_found"]
         with pytest.raises(ConfigError, match="nothing to find"):
             store.find(" ")
+
+
+@pytest.mark.parametrize(
+    ("what", "field_type", "why"),
+    [
+        ("ana@acme.example, bob@acme.example", None, "more than one e-mail address"),
+        ("(201) 555-0124", None, "without a country code"),
+        ("a***@acme.example", None, "cut off or masked"),
+        ("Ana Almeida", "email", "needs a name, an @ and a domain"),
+        (("phone", "Ana"), None, "not readable as a phone number"),
+    ],
+)
+def test_an_identifier_that_cannot_be_read_is_not_searched_for_as_a_text(
+    path: Path, what: object, field_type: Any, why: str
+) -> None:
+    with Store(path) as store, pytest.raises(InvalidIdentifierError, match=why):
+        store.find(what, field_type=field_type)
+
+
+def test_a_placeholder_is_searched_for_as_a_text(path: Path) -> None:
+    with Store(path) as store:
+        assert store.find("n/a") == []
 
 
 def test_a_purge_leaves_no_byte(sandbox: Sandbox, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
@@ -47,6 +48,17 @@ def days(text: str) -> float:
 
 
 _MOST_DAYS = 36_500
+
+
+def credit_count(text: str) -> int:
+    """A number of credits, also as this program prints it: 5,000."""
+    try:
+        return int(text.replace(",", "") if _GROUPED.fullmatch(text) else text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a whole number, such as 5000 or 5,000") from None
+
+
+_GROUPED = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
 
 
 def input_options() -> Callable[[FunctionT], FunctionT]:
@@ -138,7 +150,7 @@ def money_options() -> Callable[[FunctionT], FunctionT]:
         ),
         click.option(
             "--max-credits",
-            type=int,
+            type=credit_count,
             metavar="N",
             help="The most credits to spend. Lookups in doubt count as spent.",
         ),

@@ -15,13 +15,14 @@ import click
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import InvalidIdentifierError, StoreError
 from exactbuyer.field_types import FIELD_TYPES
+from exactbuyer.report.message import said
 from exactbuyer.report.wording import count
-from exactbuyer.store import Answer, Info, Store
+from exactbuyer.store import Info, Store
 from exactbuyer.store import migrate as migrate_file
 
 from ._console import Console, json_line, print_data, print_message
-from ._options import days
-from ._words import RESOLUTIONS, WORDS
+from ._options import credit_count, days
+from ._words import RESOLUTIONS, STORE_WORDS, WORDS
 from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 
@@ -50,8 +51,14 @@ def _pass_store(function: Callable[..., int]) -> Callable[..., int]:
     @click.pass_obj
     def with_store(given: tuple[str | None, str | None], /, *, here: str | None, **options: Any) -> int:
         path, default_region = given
-        if path and here:
-            raise UsageError("--store was passed twice: which one?")
+        region_here = options.pop("region_here", None)
+        for option, twice in (
+            ("--store", path and here),
+            ("--default-region", default_region and region_here),
+        ):
+            if twice:
+                raise UsageError(f"{option} was passed twice: which one?")
+        default_region = default_region or region_here
         # By default, the store of an enricher without any settings: its answers would be kept there.
         with Console().showing_log():
             file = path or here or BulkEnricher().settings.store
@@ -74,8 +81,16 @@ _type_option = click.option(
 )
 
 
+_region_option = click.option(
+    "--default-region",
+    "region_here",
+    metavar="CC",
+    help="The country of a phone number without a country code, such as US.",
+)
+
+
 def _whom_argument(function: Any) -> Any:
-    return click.argument("whom", metavar="WHOM")(_type_option(function))
+    return click.argument("whom", metavar="WHOM")(_type_option(_region_option(function)))
 
 
 @store.command()
@@ -96,7 +111,23 @@ def unknown(asked: Store) -> int:
         return _print(json_line(asdict(doubt)) for doubt in asked.unknown())
 
 
-@store.command(short_help="Decide what happens to lookups in doubt.")
+_AFTER = {
+    "resend": "nothing was sent yet: the next `exactbuyer enrich` with these people sends them again",
+    "drop": "they are not_sent from now on, until `exactbuyer store allow`",
+    "not-charged": "nothing was sent yet: the next `exactbuyer enrich` with these people sends them again",
+}
+"""What follows from a decision."""
+
+
+def _with_hyphens(text: str) -> str:
+    return text.replace("_", "-")
+
+
+@store.command(
+    short_help="Decide what happens to lookups in doubt.",
+    # Also as the Python API spells it: not_charged.
+    context_settings={"token_normalize_func": _with_hyphens},
+)
 @click.argument("resolution", type=click.Choice(RESOLUTIONS))
 @click.option(
     "--request",
@@ -106,8 +137,9 @@ def unknown(asked: Store) -> int:
     metavar="NUMBER",
     help="Only the lookups of this request: a number that `unknown` prints. Repeatable.",
 )
+@click.option("-y", "--yes", is_flag=True, help="Resend without asking.")
 @_pass_store
-def resolve(asked: Store, resolution: Any, requests: tuple[int, ...]) -> int:
+def resolve(asked: Store, resolution: str, requests: tuple[int, ...], *, yes: bool) -> int:
     """Decide what happens to lookups in doubt. Look at the usage page of the service first.
 
     resend: the next run sends them again, which may pay twice. drop: they are not sent again. not-charged:
@@ -115,8 +147,22 @@ def resolve(asked: Store, resolution: Any, requests: tuple[int, ...]) -> int:
     again, and these credits no longer count.
     """
     with _checked(asked):
-        resolved = asked.resolve_unknown(resolution.replace("-", "_"), requests=requests or None)
-        return _print_answer(resolved)
+        if resolution == "resend":
+            doubts = sum(not requests or doubt.request in requests for doubt in asked.unknown())
+            lookups, most = count(doubts, "lookup"), count(doubts, "credit")
+            if doubts:
+                _confirm(
+                    f"Send {lookups} again with the next run? Up to {most} may be paid twice.",
+                    f"sending {lookups} again may pay up to {most} twice",
+                    otherwise="nothing was changed",
+                    yes=yes,
+                )
+        decision: Any = resolution.replace("-", "_")
+        resolved = asked.resolve_unknown(decision, requests=requests or None)
+        _print_answer(resolved)
+        if resolved.lookups:
+            print_message(_AFTER[resolution])
+        return ExitCode.DONE
 
 
 @store.command()
@@ -138,7 +184,7 @@ def summary(asked: Store, by: tuple[str, ...], tz: str | None) -> int:
 
 @store.command()
 @click.argument("month", metavar="YYYY-MM")
-@click.argument("invoiced", type=int)
+@click.argument("invoiced", type=credit_count)
 @click.option("--tz", metavar="NAME", help="The time zone of the month on the invoice. Default: UTC.")
 @_pass_store
 def reconcile(asked: Store, month: str, invoiced: int, tz: str | None) -> int:
@@ -185,22 +231,24 @@ def backup(asked: Store, path: str) -> int:
 def find(asked: Store, whom: str, field_type: Any) -> int:
     """Print everything that the store has about WHOM, as JSON Lines.
 
-    WHOM is an identifier, or any text to look for in the contacts. With -, one WHOM is read from each line of
-    standard input, so that they do not get into the history of the shell.
+    WHOM is an identifier, or any text to look for in contacts and in identifiers. With -, one WHOM is read
+    from each line of standard input, so that they do not get into the history of the shell.
     """
+
+    def find_one(one: str, place: str) -> list[str]:
+        found = asked.find(one, field_type=field_type)
+        if not found:
+            print_message(f"the store has nothing about {place or 'them'}")
+        return [json_line(asdict(answer)) for answer in found]
+
     with _checked(asked):
-        answers: list[Answer] = []
-        for place, one in _named(whom):
-            found = asked.find(one, field_type=field_type)
-            answers += found
-            if not found:
-                print_message(f"the store has nothing about {place or 'them'}")
-        return _print(json_line(asdict(answer)) for answer in answers)
+        return _for_each(whom, find_one)
 
 
 @store.command(short_help="Delete what the store has about WHOM, or what is old.")
 @click.argument("whom", metavar="[WHOM]", required=False)
 @_type_option
+@_region_option
 @click.option(
     "--older-than",
     "older_than_days",
@@ -220,15 +268,20 @@ def purge(
     """
     if (whom is None) == (older_than_days is None):
         raise UsageError("pass either WHOM to purge or --older-than DAYS")
-    if not yes:
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise UsageError("what is purged is lost, and there is no terminal to ask you: pass --yes")
-        if not click.confirm("What is purged is lost. Purge it?", err=True):
-            raise UsageError("nothing was purged")
+    _confirm(
+        "What is purged is lost. Purge it?", "what is purged is lost", otherwise="nothing was purged", yes=yes
+    )
+
+    def purge_one(one: str, place: str) -> list[str]:
+        purged = asked.purge(one, field_type=field_type)
+        if not (purged.answers or purged.intents or purged.replies):
+            print_message(f"the store had nothing about {place or 'them'}: check the spelling")
+        return [str(purged)]
+
     with _checked(asked):
         if older_than_days is not None:
             return _print_answer(asked.purge(older_than=timedelta(days=older_than_days)))
-        return _for_each(whom or "", lambda one: str(asked.purge(one, field_type=field_type)))
+        return _for_each(whom or "", purge_one)
 
 
 @store.command()
@@ -237,8 +290,8 @@ def purge(
 def allow(asked: Store, whom: str, field_type: Any) -> int:
     """Allow lookups of WHOM again after a purge or a drop."""
     with _checked(asked):
-        said = {True: "may be looked up again", False: "was neither purged nor dropped"}
-        return _for_each(whom, lambda one: said[asked.allow(one, field_type=field_type)])
+        answer = {True: "may be looked up again", False: "was neither purged nor dropped"}
+        return _for_each(whom, lambda one, _: [answer[asked.allow(one, field_type=field_type)]])
 
 
 @store.command()
@@ -282,21 +335,37 @@ def _named(whom: str) -> Iterator[tuple[str, str]]:
             yield f"line {number}", line
 
 
-def _for_each(whom: str, act: Callable[[str], str]) -> int:
-    """Acts on each WHOM, then prints the answers. No wrong line and no closed output stops it half-way."""
+def _for_each(whom: str, act: Callable[[str, str], list[str]]) -> int:
+    """Acts on each WHOM, then prints the answers. No wrong line and no closed output stops it half-way.
+
+    Args:
+        whom: WHOM, as it was given.
+        act: Gets one WHOM and which line it is from, and returns lines to print.
+    """
     answers: list[str] = []
     wrong: list[str] = []
     for place, one in _named(whom):
         try:
-            answers.append(act(one))
+            answers += act(one, place)
         except InvalidIdentifierError as error:  # noqa: PERF203 - the others go on
+            why = said(error.message, STORE_WORDS)
             if not place:
-                raise
-            wrong.append(f"{place}: {error}")
+                raise UsageError(why) from None
+            wrong.append(f"{place}: {why}")
     _print(answers)
     if wrong:
         raise UsageError(f"{'; '.join(wrong)}. All other lines are done")
     return ExitCode.DONE
+
+
+def _confirm(question: str, why: str, *, otherwise: str, yes: bool) -> None:
+    """Asks before something that cannot be undone."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{why}, and there is no terminal to ask you: pass --yes")
+    if not click.confirm(question, err=True):
+        raise UsageError(otherwise)
 
 
 def _print_answer(answer: object) -> int:

@@ -64,6 +64,13 @@ WORDS: Mapping[str, str] = {
 }
 """The words of the command line, by the names of settings and advices."""
 
+STORE_WORDS: Mapping[str, str] = {
+    **WORDS,
+    "na_values": "--na-value of `exactbuyer enrich`",
+    "separate_values": "pass them one by one",
+}
+"""The words about WHOM in the commands of the store, which have other options."""
+
 
 def in_options(text: str) -> str:
     """A message in the words of the command line."""

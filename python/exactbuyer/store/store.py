@@ -25,7 +25,7 @@ from exactbuyer.settings._checks import check_text, whole
 from exactbuyer.settings._paths import file_at
 from exactbuyer.settings._secret import Hidden
 
-from ._arguments import MOST_WHOLE, check_parts, check_requests, moment
+from ._arguments import MOST_WHOLE, check_parts, check_requests, is_other_text, moment
 from ._export import write_export
 from ._file import StoreFile, opened
 from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
@@ -189,7 +189,7 @@ class Store(StoreFile):
 
         Args:
             what: An identifier, as a row for `enrich`; or any other text, such as a name, which is searched
-                for only in contacts.
+                for in contacts and in the identifiers that were looked up.
             field_type: The field type of the identifier. `None`: it is inferred.
 
         Returns:
@@ -197,6 +197,8 @@ class Store(StoreFile):
 
         Raises:
             ConfigError: `what` is empty.
+            InvalidIdentifierError: `what` is an identifier that cannot be looked up: it is masked, lacks its
+                country code or is several; or it is not of the `field_type` that is passed.
         """
         check_text("what", what)
         read = self._read(what, field_type)
@@ -204,7 +206,7 @@ class Store(StoreFile):
         if not read.asking() and not invalid:
             raise ConfigError("there is nothing to find: give an identifier, or a text")
         if invalid:
-            if not isinstance(what, str):
+            if not isinstance(what, str) or field_type is not None or not is_other_text(invalid):
                 raise self._refusal(read)
             return _answers(opened(self).find_text(what.strip()))
         return _answers(opened(self).find(read))
