@@ -73,7 +73,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             opened at the first call. `"auto"`: what the environment variable `EXACTBUYER_STORE` names, or
             `.exactbuyer/<host>.db` in the working directory, or elsewhere, with a warning, if that disk
             cannot be relied on; no store for addresses of this machine, whose people are invented. A path:
-            that file. `None`: no store, with a warning above 1,000 rows.
+            that file, in a folder that exists. `None`: no store, with a warning above 1,000 rows.
         max_credits: The most credits that may be spent, from 0; every doubt counts as spent. With a store,
             the limit covers all that was ever spent through this store; without one, what this enricher
             spends in this process. A `Budget` sets another period. `None`: no limit.

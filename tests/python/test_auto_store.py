@@ -192,6 +192,9 @@ def test_the_environment_names_the_store_that_auto_means(
     home: Path, monkeypatch: pytest.MonkeyPatch, everybody: Sandbox
 ) -> None:
     monkeypatch.setenv("EXACTBUYER_STORE", str(home / "volume" / "people.db"))
+    with pytest.raises(ConfigError, match=r"^EXACTBUYER_STORE is in the folder .*volume, which does not"):
+        BulkEnricher("key")
+    (home / "volume").mkdir()
     assert BulkEnricher("key").settings.store == str(home / "volume" / "people.db")
     assert BulkEnricher("key", store=home / "own.db").settings.store == str(home / "own.db")
     assert BulkEnricher("key", store=None).settings.store is None

@@ -263,6 +263,7 @@ def test_an_address_of_a_database_is_no_path(
 )
 def test_an_odd_name_is_a_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     assert BulkEnricher(store=name).settings.store == str(tmp_path / name)
     assert BulkEnricher(store=Path(name)).settings.store == str(tmp_path / name)
 

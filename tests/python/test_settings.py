@@ -7,11 +7,14 @@ import pickle
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exactbuyer import Budget, BulkEnricher, ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEY = "key-canary-7f3a"
 
@@ -216,3 +219,15 @@ def test_a_call_takes_no_budget() -> None:
     told = "a Budget belongs to BulkEnricher"
     with BulkEnricher.sandbox() as enricher, pytest.raises(ConfigError, match=told):
         enricher.plan([], max_credits=Budget(3))  # type: ignore[call-overload]
+
+
+def test_a_folder_that_is_not_there_is_not_made_for_a_store(tmp_path: Path) -> None:
+    """A mistyped path would begin a new store, which pays for everything again."""
+    with pytest.raises(ConfigError, match=r"^store is in the folder .*nodir, which does not exist: make the"):
+        BulkEnricher.sandbox(store=tmp_path / "nodir" / "people.db")
+    assert list(tmp_path.iterdir()) == []
+    # The folder that "auto" chooses is made by the first call, whoever names it.
+    path = tmp_path / ".exactbuyer" / "people.db"
+    with BulkEnricher.sandbox(store=path) as enricher:
+        enricher.enrich(["ana@acme.example"])
+    assert path.is_file()

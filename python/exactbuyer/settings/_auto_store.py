@@ -41,6 +41,11 @@ def auto_path(service: str) -> str:
     return str(chosen)
 
 
+def is_made_by_us(path: str) -> bool:
+    """Whether the folder of this store is one that `auto_path` chooses, and so need not exist yet."""
+    return path in _elsewhere or Path(path).parent.name == FOLDER
+
+
 def warn_if_elsewhere(path: str | None) -> None:
     """Warns, once for each store that `auto_path` has chosen, if it is not in the working directory."""
     if path is None or path not in _elsewhere or path in _warned:

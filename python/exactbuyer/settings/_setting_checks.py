@@ -18,7 +18,7 @@ from exactbuyer._core import service_of
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
-from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path
+from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path, is_made_by_us
 from ._checks import check_text, is_torn, seconds
 from ._paths import check_path, is_address, refuse_address
 from .budget import Budget, check_credits
@@ -132,6 +132,20 @@ def store_path(value: object, base_url: str) -> str | None:
         raise wrong(name, "must be 'auto', a path, or None to keep nothing; got an empty text")
     check_path(name, path)
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
+
+
+def check_folder_of_store(name: str, path: str) -> None:
+    """Refuses a folder that does not exist: at a mistyped path, a new store would pay for it all again."""
+    folder = os.path.dirname(path)  # noqa: PTH120
+    try:
+        os.stat(folder)  # noqa: PTH116
+    except FileNotFoundError:
+        if not is_made_by_us(path):
+            text = f"is in the folder {folder}, which does not exist: make the folder first"
+            raise wrong(name, text) from None
+    except OSError:
+        # The core says why the file cannot be opened.
+        return
 
 
 def proxy(value: ProxyUrl | None) -> str | ProxyUrl | None:

@@ -19,6 +19,7 @@ from exactbuyer._core import service_of
 from exactbuyer.field_types import RequiredField, check_required_fields
 
 from . import _setting_checks as checks
+from ._auto_store import STORE_VARIABLE
 from ._checks import check_text, seconds, whole
 from ._paths import is_address, refuse_address
 from ._secret import Hidden, ProxyUrl
@@ -105,7 +106,10 @@ def _store(given: Mapping[str, Any], name: str) -> str | None:
     if hidden is not None and is_address(hidden.expose()):
         raise refuse_address(name)
     place = None if hidden is None else hidden.expose()
-    return checks.store_path(place, checks.base_url(given["base_url"]))
+    path = checks.store_path(place, checks.base_url(given["base_url"]))
+    if path is not None:
+        checks.check_folder_of_store(STORE_VARIABLE if place == "auto" else name, path)
+    return path
 
 
 def _max_credits(value: object) -> int | Budget | None:
