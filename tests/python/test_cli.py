@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import COMMAND, against, environment, last_line, people, run
+from cli_runs import against, last_line, people, run
 from keys import KEY
 
 import exactbuyer
@@ -127,6 +124,14 @@ def test_a_plan_spends_nothing_and_needs_no_key(csv: Path, tmp_path: Path) -> No
     assert "invalid   1 row (4): not recognised as " in done.stdout.decode()
     told = json.loads(run("plan", csv, "--by", "mail", "--json", key=None).stdout)
     assert (told["rows"], told["duplicates"], told["max_credits"]) == (4, 1, 1)
+    # As the program prints numbers, and as Python writes them.
+    for most in ("5,000", "5_000"):
+        told = json.loads(run("plan", csv, "--by", "mail", "--max-credits", most, "--json").stdout)
+        assert told["ceiling_left"] == 5_000
+    for most in ("5.000", "5,00", "5,000.0", "1,5"):
+        refused = run("plan", csv, "--by", "mail", "--max-credits", most)
+        assert refused.returncode == ExitCode.USAGE
+        assert f"'{most}' is not a whole number, such as 5000 or 5,000" in refused.stderr.decode()
     output = tmp_path / "out.csv"
     done = run("enrich", csv, "--by", "mail", "--dry-run", "-o", output, key=None)
     assert (done.returncode, output.exists()) == (0, False)
@@ -150,6 +155,8 @@ def test_a_plan_spends_nothing_and_needs_no_key(csv: Path, tmp_path: Path) -> No
         (["--by", "mail", "--sheet", "People"], "--sheet is for .xlsx, and the input is csv"),
         (["--by", "mail", "--column", "x=a:int65"], "date or timestamp\n"),
         (["--by", "mail", "-o", "out.txt"], "pass --to"),
+        (["--by", "mail", "-o", "out.csv/"], "out.csv/ is a folder: name a file in it"),
+        (["--by", "mail", "--tag", "a=b", "--tag", "a=c"], "--tag names 'a' twice"),
         (["--by", "mail", "-o", "out.parquet.gz"], "leave out .gz"),
         (["--by", "mail", "-o", "out.jsonl", "--excel-safe"], "--excel-safe is for CSV"),
         (["--by", "mail", "--column", "shoe_size"], "give it a path"),
@@ -294,56 +301,17 @@ def test_a_key_file_has_to_be_safe(csv: Path, tmp_path: Path) -> None:
             assert b"secret" not in done.stderr
 
 
-def test_it_asks_before_it_spends_much(tmp_path: Path) -> None:
-    file = tmp_path / "many.csv"
-    file.write_text(people(1_001))
-    done = run("enrich", file, "--by", "mail")
-    assert done.returncode == ExitCode.USAGE
-    assert "at most 1,001" in done.stderr.decode()
-    assert "--yes" in done.stderr.decode()
-    done = run("enrich", "-", "--from", "csv", "--by", "mail", stdin=people(3).encode())
-    assert done.returncode == ExitCode.USAGE
-    assert "a stream" in done.stderr.decode()
-
-
-def answered(file: Path, answer: bytes) -> tuple[int, str]:
-    """A command at a terminal, given this answer."""
-    ours, theirs = pty.openpty()
-    try:
-        command = [*COMMAND, "enrich", str(file), "--by", "mail", "-o", str(file.with_name("out.csv"))]
-        process = subprocess.Popen(
-            command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment()
-        )
-        os.close(theirs)
-        shown = b""
-        while b"[y/N]" not in shown:
-            shown += os.read(ours, 4096)
-        os.write(ours, answer)
-        process.communicate(timeout=60)
-        while True:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            shown += piece
-    finally:
-        os.close(ours)
-    return process.returncode, shown.decode()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals of this kind")
-def test_a_question_can_be_answered(tmp_path: Path) -> None:
-    file = tmp_path / "many.csv"
-    file.write_text(people(1_001))
-    ending, shown = answered(file, b"n\n")
-    assert (ending, "nothing was sent" in shown) == (ExitCode.USAGE, True)
-    assert "Spend up to 1,001 credits?" in shown
-    # With yes it goes on, and is held back by what forbids any send that leaves this machine.
-    ending, shown = answered(file, b"y\n")
-    assert ending in {ExitCode.ROWS_FAILED, ExitCode.USAGE}
-    assert "OFFLINE" in shown
+def test_offline_nothing_is_begun(csv: Path) -> None:
+    given = ["enrich", csv, "--by", "mail", "-o", csv.with_name("out.csv"), "--yes"]
+    done = run(*given, cwd=csv.parent)
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, b"")
+    assert done.stderr.decode() == (
+        "exactbuyer: EXACTBUYER_OFFLINE is set, so that nothing can be sent to api.exactbuyer.com: unset it, "
+        "or pass --sandbox, or --store-only for what the store has\n"
+    )
+    assert [entry.name for entry in csv.parent.iterdir()] == [csv.name]
+    assert run(*given, "--dry-run", cwd=csv.parent).returncode == ExitCode.DONE
+    assert run(*given, "--sandbox", cwd=csv.parent).returncode == ExitCode.DONE
 
 
 @pytest.mark.parametrize("options", [[], ["--yes"], ["--sandbox"], ["--max-credits", "5"]])
@@ -360,11 +328,24 @@ def test_what_to_look_at_is_told_of_a_small_file_too(
     assert run(*given, "-q").stderr == b""
 
 
-def test_a_column_that_holds_no_identifiers_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "people.csv"
-    file.write_text("name,mail\n" + "Ana,ana@acme.example\n" * 200)
-    done = run("enrich", file, "--by", "name", "--sandbox", "-o", tmp_path / "out.csv")
-    assert done.returncode == 0
+@pytest.mark.parametrize("rows", [1, 200, 1_001])
+@pytest.mark.parametrize("source", ["people.csv", "-"])
+def test_a_column_that_holds_no_identifiers_is_refused(source: str, rows: int, tmp_path: Path) -> None:
+    text = "name,mail\n" + "Ana,ana@acme.example\n" * rows + ",bob@acme.example\n"
+    (tmp_path / "people.csv").write_text(text)
+    output = tmp_path / "out.csv"
+    output.write_text("an earlier output,eb_status\n")
+    given = ["enrich", source, "--from", "csv", "--sandbox", "-o", output, "--force", "--json"]
+    done = run(*given, "--by", "name", stdin=text.encode(), cwd=tmp_path)
+    assert done.returncode == ExitCode.USAGE
     told = done.stderr.decode()
-    assert "warning: all 200 rows that hold something are invalid: is 'name' the right column?" in told
+    name = "standard input" if source == "-" else source
+    assert f"no row of {name} can be looked up" in told
+    # A long file, and a stream, are looked through only once.
+    assert ("(row 1: not recognised" in told) is (source != "-" and rows <= 1_000)
+    assert "check the column of --by, or pass --na-value" in told
     assert "Ana" not in told
+    assert last_line(done)["exit_code"] == ExitCode.USAGE
+    assert output.read_text() == "an earlier output,eb_status\n"
+    # What counts as empty is not refused.
+    assert run(*given, "--by", "name", "--na-value", "Ana", stdin=text.encode(), cwd=tmp_path).returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -122,7 +123,14 @@ STATUSES = {b"found", b"missing", b"invalid", b"not_found"}
         # The comma in the first row would be a cell too many: the names come first.
         ("x.csv", b"mail;note\nana@acme.example;hello, you\n", [], "--delimiter ';'"),
         ("x.csv", b"mail\tnote\nana@acme.example\thello, you\n", [], "--delimiter tab"),
-        ("x.tsv", b"mail,note\nana@acme.example,hello\n", [], "--delimiter ','"),
+        ("x.tsv", b"mail,note\nana@acme.example,hello\n", [], "pass --delimiter ','"),
+        ("x.csv", b"mail,note\nana@acme.example,hello\n", ["--delimiter", ";"], "leave out --delimiter"),
+        ("x.csv", b"Ana Lopez,SW1A 1AA,\n", [], "It is not shown, because it may be a person's data"),
+        ("x.csv", b"Ana\n", [], "It is not shown, because it may be a person's data"),
+        ("x.csv", b"ana,lopez,Email\n", [], "If there are lines above the names of the columns, pass --skip"),
+        ("x.csv", b"Ana,Oslo\n", ["--skip-rows", "0"], "Also check --skip-rows"),
+        ("x.csv", b"Vorname,Nachname,E-Mail Adresse\n", [], "it has 'Vorname', 'Nachname', 'E-Mail Adresse'"),
+        ("x.csv", b"Odd one,firstName,Company (HQ)\n", [], "it has 'Odd one', 'firstName', 'Company (HQ)'"),
         ("x.csv", b"id, E-Mail \n1,ana@acme.example\n", ["--by", "e-mail"], "did you mean ' E-Mail '?"),
         ("x.csv", b"id,mail\n1,ana@acme.example\n", ["--by", "mial"], "did you mean 'mail'?"),
         ("x.jsonl", b'{"mail":"ana@acme.example"}\n', ["--by", "Mail"], "did you mean 'mail'?"),
@@ -140,12 +148,14 @@ def test_what_the_columns_are_called_is_asked_before_anything_else(
     file = tmp_path / name
     file.write_bytes(text)
     for command in ("enrich", "plan"):
-        assert main([command, str(file), *(options or ["--by", "mail"])]) == ExitCode.USAGE
+        by = [] if "--by" in options else ["--by", "mail"]
+        assert main([command, str(file), *by, *options]) == ExitCode.USAGE
         told = capsys.readouterr().err
         assert said in told
         assert told.count("\n") == 1
         assert "ana@" not in told
         assert "773" not in told
+        assert not re.search("ana|lopez", told, re.IGNORECASE)
 
 
 @pytest.mark.parametrize(

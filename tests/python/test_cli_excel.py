@@ -331,3 +331,21 @@ def test_what_is_no_workbook_is_told(
     source.write_bytes(whole[: len(whole) // 2] if begins is None else begins)
     assert main(["plan", str(source), "--by", "mail"]) == ExitCode.FILES
     assert f"{source} {message}" in capsys.readouterr().err
+
+
+def test_formulas_without_a_result_are_told(
+    tmp_path: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = openpyxl.Workbook()
+    sheet = made.active
+    assert sheet is not None
+    # openpyxl writes formulas without calculating them.
+    for row in [["mail", "city"], ['=B2&"@x.example"', "=1+1"], ["ana@acme.example", "Rome"]]:
+        sheet.append(row)
+    made.save(tmp_path / "in.xlsx")
+    enriched(everybody, tmp_path / "in.xlsx", tmp_path / "out.csv")
+    told = capsys.readouterr().err
+    assert told.count("2 formulas of sheet 'Sheet' without a result are read as empty") == 1
+    calculated = book(tmp_path / "calculated.xlsx", [["mail"], ["ana@acme.example"], ['=""'], ["=1+1"]])
+    enriched(everybody, calculated, tmp_path / "out2.csv")
+    assert "without a result" not in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_what_does_not_fit_into_a_sheet_is_told_before_anything_is_sent(
     monkeypatch.setattr(_excel_output, "MAX_ROWS", 3)
     source.write_text(people(3))
     assert main(given) == ExitCode.USAGE
-    assert "has more rows than the 3 of a sheet" in capsys.readouterr().err
+    assert "has 3 rows, and a sheet has room for 2" in capsys.readouterr().err
     assert not output.exists()
     assert everybody.ledger.requests == []
     source.write_text(people(2))

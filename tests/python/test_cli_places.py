@@ -56,10 +56,12 @@ def test_a_folder_that_is_not_there_is_not_made_for_a_store(
     csv: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["enrich", str(csv), "--by", "mail", *against(everybody)]
-    assert main([*given, "--store", str(csv.parent / "nowhere" / "people.db")]) == ExitCode.STORE
+    assert main([*given, "--store", str(csv.parent / "nowhere" / "people.db")]) == ExitCode.USAGE
     assert main([*given, "-o", str(csv.parent / "nowhere" / "out.csv")]) == ExitCode.FILES
     told = capsys.readouterr().err
-    assert told.count(f"make the folder {csv.parent / 'nowhere'} first") == 2
+    nowhere = csv.parent / "nowhere"
+    assert f"--store is in the folder {nowhere}, which does not exist: make the folder first" in told
+    assert f"make the folder {nowhere} first" in told
     assert not everybody.ledger.requests
     assert [entry.name for entry in csv.parent.iterdir()] == ["in.csv"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,6 +11,7 @@ from cli_runs import against, run
 
 from exactbuyer import BulkEnricher
 from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli._header import name_columns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +163,9 @@ def test_a_row_never_passes_for_the_names_of_the_columns(
     assert "the header is line" not in told
     assert "pass --skip-rows N" in told
     first = next(line for line in text.strip("\ufeff\n").splitlines())
-    assert all(repr(name) in told for name in first.split(",")), told
+    names = first.split(",")
+    # A line that may be a person's is not shown.
+    assert all(repr(name) in told for name in names) is name_columns(names), told
 
 
 def test_one_of_two_columns_is_not_enough(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,4 +238,5 @@ def test_lines_that_are_counted_wrongly_are_told(
     text = "name,mail\nAna,Rome\nBob,Oslo\n"
     assert planned(text, tmp_path, "--by", "mail", "--skip-rows", lines) in {ExitCode.USAGE, ExitCode.FILES}
     told = capsys.readouterr().err
-    assert {"1": "'Ana', 'Rome'", "2": "'Bob', 'Oslo'", "9": "is empty"}[lines] in told
+    assert ("is empty" if lines == "9" else "Also check --skip-rows") in told
+    assert not re.search("Ana|Rome|Bob|Oslo", told)

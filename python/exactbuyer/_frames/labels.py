@@ -61,7 +61,7 @@ def _look(name: str) -> str:
 
 
 def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashable], argument: str) -> str:
-    if argument == "by" and _is_made_of(label, names):
+    if argument == "by" and is_made_of(label, names):
         levels = "; a tuple is one label of several levels" if isinstance(label, tuple) else ""
         return Message(": ", Term("several_columns"), levels)
     if label in list(index_names):
@@ -83,7 +83,7 @@ def _fix_of(names: list[Hashable], label: Hashable, index_names: Iterable[Hashab
 _NAMED = 20
 
 
-def _is_made_of(label: object, names: list[Hashable]) -> bool:
+def is_made_of(label: object, names: Sequence[Hashable]) -> bool:
     """Whether it is several of the names."""
     if isinstance(label, str):
         parts: Sequence[Hashable] = [part.strip() for part in label.split(",")]

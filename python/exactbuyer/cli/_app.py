@@ -34,7 +34,7 @@ from ._options import (
     service_options,
     store_options,
 )
-from ._plan import planned
+from ._plan import check_readable, planned
 from ._run import Approval, RunResult, RunSpec, check, unexpected
 from ._run import run as run_job
 from ._setup import completion, doctor, man
@@ -159,9 +159,10 @@ def _enrich(options: CommandOptions, console: Console) -> int:
             plan, approval = _approve(options, survey, enricher)
             if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
                 plan = _plan(options, survey, enricher)
+            source = options.source(survey)
             if plan is not None:
                 console.checks(plan)
-            source = options.source(survey)
+                check_readable(plan, source.name)
             spec = RunSpec(
                 source=source,
                 rows=survey.rows if survey else getattr(source, "rows", None),
@@ -206,7 +207,7 @@ def plan(**values: Any) -> int:
 
     It sends nothing, costs nothing and needs no key.
     """
-    options = CommandOptions(values)
+    options = CommandOptions({**values, "dry_run": True})
     with Console().showing_log(), options.enricher() as enricher:
         return _show_plan(options, _survey(options, enricher, lambda _: True), enricher)
 
@@ -275,11 +276,13 @@ def _survey(
     """The input, read once beforehand; `None` of a stream, which cannot be read again."""
     location = options.location()
     if location.is_stream:
+        options.check_online(enricher.settings.service)
         return None
     source = options.source()
     if location.kind != "jsonl":
         # Read with the wrong delimiter its rows look broken, too: first its names.
         check(source, options.table_request(source), enricher.settings)
+    options.check_online(enricher.settings.service)
     return surveyed(source, keeps_bytes=keeps(source))
 
 

@@ -12,23 +12,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from exactbuyer._files.overwrite import OverwritePolicy
-from exactbuyer._frames.labels import check_labels, looks_personal, matching_label
+from exactbuyer._frames.labels import matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
-from exactbuyer.cli._io.files import FileKind, Location, location_of
+from exactbuyer.cli._io.files import Location, location_of
 from exactbuyer.cli._io.opening import Survey, opened
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
-from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FIELD_TYPES, FieldType
 from exactbuyer.report.message import Message, Term
-from exactbuyer.settings import BASE_URL, Budget
+from exactbuyer.settings import BASE_URL, LOOPBACK, Budget
 from exactbuyer.settings._auto_store import NO_STORE
-from exactbuyer.settings._paths import is_address, refuse_address
 from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 
-from ._key_file import key_in
-from ._words import SETTINGS, WORDS, in_options
-from .exit_codes import CommandError, ExitCode, UsageError
+from ._header import check_header
+from ._key_file import OFFLINE_VARIABLE, is_offline, key_in
+from ._words import SETTINGS, WORDS
+from .exit_codes import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,9 @@ class CommandOptions:
             if label in columns:
                 raise UsageError(f"--by names {label!r} twice: name each column once, best first")
             if label not in names and file_kind in {*DELIMITERS, "xlsx"}:
-                _check_header(names, self.labels(), file_kind, skipped=self["skip_rows"] is not None)
+                skipped = self["skip_rows"] is not None
+                delimiter = self.delimiter()
+                check_header(names, self.labels(), file_kind, delimiter=delimiter, skipped=skipped)
             columns[label] = field_type
         return columns
 
@@ -134,10 +135,22 @@ class CommandOptions:
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
         return BulkEnricher(cast("Any", key), base_url=self["base_url"] or BASE_URL, **settings)
 
+    @property
+    def sends(self) -> bool:
+        """Whether anything may be sent."""
+        return not (self["store_only"] or self["dry_run"])
+
+    def check_online(self, service: str) -> None:
+        """Checks that this machine may send, if anything is sent."""
+        if self.sends and service != LOOPBACK and is_offline():
+            raise UsageError(
+                f"{OFFLINE_VARIABLE} is set, so that nothing can be sent to {service}: unset it, or pass "
+                f"--sandbox, or --store-only for what the store has"
+            )
+
     def check_key(self) -> None:
         """Checks that there is a key to send with, if anything is sent."""
-        needs_none = self["sandbox"] or self["store_only"] or self["dry_run"] or self["key_file"] is not None
-        if not needs_none and not has_key(None):
+        if self.sends and not self["sandbox"] and self["key_file"] is None and not has_key(None):
             raise UsageError(
                 f"no API key: set the environment variable {KEY_VARIABLE}, or pass --key-file FILE; "
                 f"--sandbox needs no key"
@@ -154,7 +167,7 @@ class CommandOptions:
     def _store_settings(self) -> dict[str, Any]:
         settings_of_store: dict[str, Any] = {}
         if self["store"] is not None:
-            settings_of_store["store"] = None if self["store"] == NO_STORE else _place_of_store(self["store"])
+            settings_of_store["store"] = None if self["store"] == NO_STORE else self["store"]
         for name in ("max_age", "miss_max_age"):
             days = self[f"{name}_days"]
             if days is not None:
@@ -164,6 +177,8 @@ class CommandOptions:
             name, mark, value = text.partition("=")
             if not (mark and name):
                 raise UsageError("--tag must be a name and a value, as in job=spring")
+            if name in tags:
+                raise UsageError(f"--tag names {name!r} twice: pass each name once")
             tags[name] = value
         return settings_of_store | ({"tags": tags} if tags else {})
 
@@ -213,42 +228,4 @@ class CommandOptions:
         return columns
 
 
-def _place_of_store(path: str) -> str:
-    """The path, if its folder exists: with a mistyped path everything would be kept in another place."""
-    if is_address(path):
-        raise refuse_address("store")
-    folder = Path(path).expanduser().parent
-    if not folder.is_dir():
-        raise CommandError(
-            ExitCode.STORE, f"the store {path} cannot be created: make the folder {folder} first"
-        )
-    return path
-
-
-def _check_header(names: list[str], labels: list[str], kind: FileKind, *, skipped: bool) -> None:
-    """Raises if the header lacks a label, and says why. Does not show what may be personal data."""
-    if any(map(looks_personal, names)):
-        raise UsageError(
-            "the first record looks like a person's data, not like the names of the columns: put a record "
-            "with the names of the columns before it"
-        )
-    for mark, shown in _OTHER_DELIMITERS.items():
-        if len(names) == 1 and mark in names[0]:
-            raise UsageError(
-                f"the input has only one column, with {shown} in its name: pass --delimiter {shown}"
-            )
-    try:
-        check_labels([*names], [matching_label(names, label) for label in labels])
-    except ConfigError as error:
-        if skipped:
-            raise
-        what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
-        also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
-        raise UsageError(
-            f"{in_options(error.message)}. If there are {what} above the names of the columns, pass "
-            f"--skip-rows N{also}"
-        ) from None
-
-
 _ESCAPED = {"\\n": "\n", "\\t": "\t"}
-_OTHER_DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}

@@ -1,4 +1,7 @@
-"""The API key, from the environment or from a file that nobody else can read: never from an argument."""
+"""What sending needs: an API key, never from an argument, and a machine that is not offline.
+
+The key is read from the environment, or from a file that nobody else can read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,15 @@ from exactbuyer.settings._secret import Secret
 
 from .exit_codes import UsageError
 
+OFFLINE_VARIABLE = "EXACTBUYER_OFFLINE"
+"""With this variable of the environment, the core sends nothing to other machines."""
+
 _MAX_BYTES = 4096
+
+
+def is_offline() -> bool:
+    """Whether the core would refuse to send."""
+    return os.environ.get(OFFLINE_VARIABLE, "0") not in {"", "0"}
 
 
 def key_in(path: str) -> Secret:

@@ -11,10 +11,14 @@ from exactbuyer._core import Batches
 from exactbuyer.cli._io.files import require
 from exactbuyer.report.plan import Plan, Suspect, min_duration_s
 
+from ._words import in_options
+from .exit_codes import UsageError
+
 if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.sources import Source
+    from exactbuyer.report.receipt import Receipt
 
 WINDOW_ROWS = 100_000
 """Rows planned at once: duplicates are recognised within them. A run recognises duplicates within at least as
@@ -48,6 +52,26 @@ def planned(
         )
         whole = _sum(whole, plan, enricher)
     return whole
+
+
+def check_readable(counts: Plan | Receipt, name: str) -> None:
+    """Refuses an input of which no row can be looked up: the wrong column was probably named.
+
+    Args:
+        counts: The plan of all rows, or the receipt at their end. Of such rows, nothing was sent.
+        name: The name of the input in messages.
+
+    Raises:
+        UsageError: Every row that is not empty is invalid.
+    """
+    if not counts.invalid or counts.invalid + counts.missing < counts.rows:
+        return
+    problems = counts.problems if isinstance(counts, Plan) else ()
+    why = f" (row {problems[0].row + 1:,}: {in_options(problems[0].reason)})" if problems else ""
+    raise UsageError(
+        f"no row of {name} can be looked up{why}: check the column of --by, or pass --na-value for texts "
+        f"that mean no value; `exactbuyer plan` shows all reasons. Nothing was sent"
+    )
 
 
 def _windows(source: Source, names: list[str]) -> Iterator[Any]:

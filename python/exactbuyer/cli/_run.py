@@ -23,6 +23,7 @@ from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count
 
+from ._plan import check_readable
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
 
@@ -198,8 +199,8 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.
-        CommandError: The output cannot be opened or written, and nothing was sent; or a second signal came
-            while its end was written.
+        CommandError: The output cannot be opened or written, or no row can be looked up, and nothing was
+            sent; or a second signal came while its end was written.
     """
     reader, outline = reader_of(spec, enricher.settings)
     rehearse(outline, spec.table_request, reader.joiner, spec.location.kind, spec.rows)
@@ -227,6 +228,7 @@ def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
             written = _Written(output)
             ended = _streamed(stream, reader, written, signals)
             if ended is None:
+                check_readable(stream.receipt, spec.source.name)
                 ended = _finished(stream, reader, output)
             if not stream.is_over:
                 # After a second Ctrl-C, closing or recovering would wait for nothing.

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +21,7 @@ from xml.etree import ElementTree as ET
 from exactbuyer._core import csv_record
 from exactbuyer.cli._console import print_message
 from exactbuyer.cli.exit_codes import FileError, UsageError
+from exactbuyer.report.wording import count
 
 from .files import Location, reading, require, spooled
 from .preamble import MOST_RECORDS, Preamble, rows_above_header
@@ -51,6 +53,8 @@ class ExcelSource(CsvSource):
             self.sheets: list[str] = workbook.sheet_names
             self.sheet = _chosen(workbook, sheet, location)
             _check_size(stream, self.sheet, location)
+            if not is_surveyed:
+                _warn_of_formulas(stream, self.sheet, location)
             rows = _filled(workbook.get_sheet_by_name(self.sheet).iter_rows())
             first = list(islice(rows, max(MOST_RECORDS, (skip_rows or 0) + 1)))
         if not first:
@@ -185,6 +189,36 @@ def _check_size(stream: IO[bytes], sheet: str, location: Location) -> None:
         )
 
 
+def _warn_of_formulas(stream: IO[bytes], sheet: str, location: Location) -> None:
+    """Warns of formulas without a result, as a program that does not calculate writes them."""
+    cells = 0
+    # The library reads some files that are damaged.
+    with suppress(zipfile.BadZipFile, zlib.error), zipfile.ZipFile(stream) as archive:
+        part = _part_of(archive, sheet)
+        if part is not None:
+            with archive.open(part) as xml:
+                cells = _formulas_without_result(xml)
+    if cells:
+        print_message(
+            f"warning: {location.name}: {count(cells, 'formula')} of sheet {sheet!r} without a result "
+            f"{'is' if cells == 1 else 'are'} read as empty: open the file in a spreadsheet program, and "
+            f"save it"
+        )
+
+
+def _formulas_without_result(xml: IO[bytes]) -> int:
+    found, text = 0, b""
+    for block in iter(partial(xml.read, _BLOCK_BYTES), b""):
+        text += block
+        # The cell after the last complete one goes on in the next block.
+        end = max(text.rfind(b"</c>"), text.rfind(b":c>")) + len(b"</c>")
+        found += sum(_TEXT_RESULT not in attributes for attributes in _FORMULA.findall(text, 0, end))
+        if b"sheetData>" in text[end:]:
+            break
+        text = text[end:]
+    return found
+
+
 def _extent(xml: IO[bytes]) -> tuple[bytes, int]:
     """The last column and the last row of a sheet. Most programs note them before the cells."""
     text = xml.read(_BLOCK_BYTES)
@@ -211,6 +245,13 @@ def _number_of(column: bytes) -> int:
 _DIMENSION = re.compile(rb'<(?:\w+:)?dimension\s[^>]*?ref="[A-Z]+\d+:([A-Z]+)(\d+)"')
 _FAR_COLUMN = re.compile(rb' r="([A-Z]{2,3})\d')
 _ROW = re.compile(rb'<(?:\w+:)?row [^>]*?\br="(\d+)"')
+_FORMULA = re.compile(
+    rb"<(?:\w+:)?c\b([^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v[^>]*></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+"""A cell with a formula and an empty result, or none."""
+_TEXT_RESULT = b't="str"'
+"""The attribute of a cell whose formula has a text as its result, which may be empty."""
 _BLOCK_BYTES = 1 << 20
 _TAG_BYTES = 256
 _RELATED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"

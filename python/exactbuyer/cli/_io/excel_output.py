@@ -131,7 +131,10 @@ class ExcelSink:
     def write(self, records: Records) -> None:
         """Writes rows."""
         if self._row + len(records.rows) > MAX_ROWS:
-            raise FileError(too_long("the output"))
+            raise FileError(
+                f"the output has more rows than the {MAX_ROWS:,} of a sheet: name a .csv or .parquet file "
+                f"with -o"
+            )
         for row in records.rows:
             try:
                 for column, text in enumerate(row):
@@ -202,11 +205,6 @@ def _fitting(text: str) -> str:
     return units.decode("utf-16-le", "ignore") + "…"
 
 
-def too_long(what: str) -> str:
-    """Why so many rows cannot be written."""
-    return f"{what} has more rows than the {MAX_ROWS:,} of a sheet: name a .csv or .parquet file with -o"
-
-
 def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
     """Checks that an output fits into a sheet, as far as that is known."""
     columns = len(outline.names())
@@ -216,7 +214,10 @@ def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
             f".parquet file with -o. Nothing was sent"
         )
     if rows is not None and rows + above > MAX_ROWS:
-        raise UsageError(f"{too_long(outline.source.name)}. Nothing was sent")
+        raise UsageError(
+            f"{outline.source.name} has {count(rows, 'row')}, and a sheet has room for {MAX_ROWS - above:,}: "
+            f"name a .csv or .parquet file with -o. Nothing was sent"
+        )
 
 
 def check_cells(source: Source) -> None:

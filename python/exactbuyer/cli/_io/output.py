@@ -30,6 +30,8 @@ _MOST_PARTIALS = 1_000
 _STANDARD_OUTPUT = 1
 _DESCRIPTORS = re.compile(r"/dev/stdout|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{1,9})")
 """Names of open descriptors."""
+_FOLDER_ENDS = tuple(filter(None, (os.sep, os.altsep)))
+"""What the name of a folder may end with."""
 _NO_TEXT = {"parquet": "Parquet", "xlsx": ".xlsx"}
 _LIBRARIES = {"pyarrow": "Arrow", "xlsxwriter": "XlsxWriter"}
 
@@ -63,7 +65,8 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
     except OSError as error:
         why = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
         raise FileError(f"{location.path} cannot be written: {why}") from None
-    if mode is not None and stat.S_ISDIR(mode):
+    is_folder = mode is not None and stat.S_ISDIR(mode)
+    if is_folder or location.path.endswith(_FOLDER_ENDS):
         raise UsageError(f"{location.path} is a folder: name a file in it")
     if mode is not None and not stat.S_ISREG(mode):
         # A pipe or a device is written to, not replaced.

@@ -16,15 +16,13 @@ import click
 from exactbuyer import BulkEnricher, __version__
 from exactbuyer._core import Engine, disk_trouble
 from exactbuyer.cli._console import Console, json_line, print_data
-from exactbuyer.cli._key_file import key_in
+from exactbuyer.cli._key_file import OFFLINE_VARIABLE, is_offline, key_in
 from exactbuyer.cli._words import in_options
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, exit_code_of_error
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count, duration
 from exactbuyer.settings import BASE_URL, LOOPBACK
 from exactbuyer.settings._secret import KEY_VARIABLE, PROXY_VARIABLES, has_key
-
-OFFLINE_VARIABLE = "EXACTBUYER_OFFLINE"
 
 _LIBRARIES = ("click", "tqdm", "pandas", "polars", "pyarrow", "duckdb", "python-calamine", "XlsxWriter")
 
@@ -147,8 +145,7 @@ class _Checks:
 
     def _address(self) -> str:
         settings = self._settings
-        offline = os.environ.get(OFFLINE_VARIABLE, "0") not in {"", "0"}
-        if offline and settings.service != LOOPBACK:
+        if is_offline() and settings.service != LOOPBACK:
             raise _NotCheckedError(f"{OFFLINE_VARIABLE} is set, so no request leaves this machine")
         began = time.monotonic()
         status = Engine(settings.for_core(), None, settings.proxy).probe()
