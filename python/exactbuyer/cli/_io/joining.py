@@ -36,7 +36,7 @@ class CsvBeside(Joiner):
 
     def join(self, part: CsvPart, block: Batches) -> bytes:
         self._source.warn_of_text(part)
-        return part.beside(block, self._outline.dropped, self._outline.defuse)
+        return part.beside(self._outline.safe(block), self._outline.dropped, self._outline.defuse)
 
     def tail(self) -> bytes:
         return self._source.trailer()
@@ -68,7 +68,8 @@ class CsvLines(Joiner):
         return csv_record(self._outline.names(), self._delimiter)
 
     def join(self, part: Any, block: Batches) -> bytes:
-        return csv_lines(self._outline.joined(part, block), self._delimiter, self._defused)
+        joined = self._outline.joined(part, self._outline.safe(block))
+        return csv_lines(joined, self._delimiter, self._defused)
 
 
 class JsonLines(Joiner):

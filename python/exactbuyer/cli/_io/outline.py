@@ -10,6 +10,7 @@ from exactbuyer._frames.arrow import schema_beside, table_beside
 from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
 
 from .files import require
+from .formulas import check_names, defused
 
 if TYPE_CHECKING:
     from exactbuyer._frames.request import TableRequest
@@ -47,6 +48,8 @@ class Outline:
         self.added = table.names()
         self.dropped = dropped
         self.defuse = defuse
+        if defuse:
+            check_names(self.added)
         self.prefix = table_request.prefix
         self.as_json = [
             table_request.prefix + name for name, _, kind in table_request.columns if kind == "json"
@@ -61,6 +64,10 @@ class Outline:
         # The core reads only metadata that is text. All metadata is written with the output's schema anyway.
         plain = pyarrow.schema([field.remove_metadata() for field in theirs.schema])
         return table_beside(pyarrow.Table.from_arrays(theirs.columns, schema=plain), block, self.dropped)
+
+    def safe(self, block: Batches) -> Batches:
+        """The added columns, as they are written where formulas are to be kept out."""
+        return defused(block) if self.defuse else block
 
     def names(self) -> list[str]:
         """The columns of the output."""
