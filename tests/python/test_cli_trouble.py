@@ -337,6 +337,27 @@ def test_nobody_to_tell(file: Path, tmp_path: Path) -> None:
     assert "eb_status" in output.read_text().splitlines()[0]
 
 
+_INTERRUPTED_IMPORT = """
+import signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "exactbuyer.cli._app":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from exactbuyer.cli import main
+sys.exit(main(["--version"]))
+"""
+
+
+def test_ctrl_c_while_modules_are_imported_ends_quietly() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED_IMPORT], capture_output=True, check=False, timeout=PATIENCE_S
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (ExitCode.INTERRUPTED, b"", b"")
+
+
 @pytest.mark.parametrize(("rows", "most"), [(1_200, 1_200), (500, 1_000)])
 def test_no_more_is_spent_than_was_approved(
     *,

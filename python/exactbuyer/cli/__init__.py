@@ -34,6 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - started with it closed
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as it runs
     options = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(options)
+    except KeyboardInterrupt:
+        # While modules are imported, which takes a moment: the commands have their own handlers.
+        return ExitCode.INTERRUPTED
+
+
+def _dispatch(options: list[str]) -> int:
     if find_spec("click") is not None:
         from ._app import run
 
