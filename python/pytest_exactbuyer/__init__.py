@@ -1,4 +1,4 @@
-"""The pytest fixture `exactbuyer_sandbox`, for the tests of those who use the package.
+"""The pytest fixture and mark `exactbuyer_sandbox`, for the tests of those who use the package.
 
 A package of its own, since pytest imports it in every run, also in those that never use it: whoever imports a
 part of `exactbuyer` imports all of it.
@@ -6,6 +6,8 @@ part of `exactbuyer` imports all of it.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,12 +17,23 @@ if TYPE_CHECKING:
 
     from exactbuyer.sandbox import Sandbox
 
+FIXTURE = "exactbuyer_sandbox"
+"""The name of the fixture, and of the mark."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the marker known, so that `--strict-markers` accepts it."""
     config.addinivalue_line(
-        "markers", "exactbuyer_sandbox(**settings): how the fixture `exactbuyer_sandbox` sets its Sandbox up"
+        "markers", f"{FIXTURE}(**settings): uses the fixture `{FIXTURE}`, whose Sandbox has these settings"
     )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Lets a test with the mark use the fixture, also if it does not name it: the mark alone protects it."""
+    names: list[str] | None = getattr(item, "fixturenames", None)
+    if names is not None and FIXTURE not in names and item.get_closest_marker(FIXTURE) is not None:
+        # First, so that no other fixture of the test reaches the real service.
+        names.insert(0, FIXTURE)
 
 
 @pytest.fixture
@@ -33,7 +46,20 @@ def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
 
     monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
     item = cast("pytest.Item", request.node)  # a fixture of a single test: its node is the test
-    marker = item.get_closest_marker("exactbuyer_sandbox")
+    marker = item.get_closest_marker(FIXTURE)
     settings: dict[str, Any] = dict(marker.kwargs) if marker else {}
+    _check(marker.args if marker else (), settings, [*signature(Sandbox).parameters])
     with Sandbox(**settings) as sandbox:
         yield sandbox
+
+
+def _check(unnamed: tuple[object, ...], settings: dict[str, Any], known: list[str]) -> None:
+    """Fails a test whose mark has something that is not a setting."""
+    mark = f"@pytest.mark.{FIXTURE}"
+    if unnamed:
+        pytest.fail(f"{mark} takes settings by name, as in {mark}({known[0]}=1.0)", pytrace=False)
+    for name in settings:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            meant = f"did you mean {near[0]!r}? It" if near else "it"
+            pytest.fail(f"{mark} has no setting {name!r}: {meant} has {', '.join(known)}", pytrace=False)

@@ -1,0 +1,66 @@
+"""The mark of the pytest plugin: it protects a test by itself, and a mistake in it is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run_tests(folder: Path, text: str) -> str:
+    """What pytest says about these tests, run where nothing else protects them."""
+    (folder / "test_theirs.py").write_text(f"import os, pytest, unittest\n{text}", encoding="utf-8")
+    is_loaded = any(each.value == "pytest_exactbuyer" for each in entry_points(group="pytest11"))
+    plugin = [] if is_loaded else ["-p", "pytest_exactbuyer"]
+    there = {name: value for name, value in os.environ.items() if name != "EXACTBUYER_OFFLINE"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--strict-markers", *plugin]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=there)
+    return done.stdout
+
+
+def test_a_mark_without_the_fixture_protects_the_test(tmp_path: Path) -> None:
+    told = run_tests(
+        tmp_path,
+        """
+@pytest.fixture
+def theirs():
+    assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+
+@pytest.mark.exactbuyer_sandbox
+def test_plain(theirs): pass
+
+@pytest.mark.exactbuyer_sandbox(match_rate=0.0)
+class TestAll:
+    def test_one(self): assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+    def test_two(self, exactbuyer_sandbox): assert exactbuyer_sandbox.url
+
+@pytest.mark.exactbuyer_sandbox
+class TestCase(unittest.TestCase):
+    def test_three(self): assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+
+def test_without_the_mark(): assert "EXACTBUYER_OFFLINE" not in os.environ
+""",
+    )
+    assert "5 passed" in told, told
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("matchrate=1", "has no setting 'matchrate': did you mean 'match_rate'? It has match_rate, seed,"),
+        ("colour='red'", "has no setting 'colour': it has match_rate, seed,"),
+        ("0.5", "takes settings by name, as in @pytest.mark.exactbuyer_sandbox(match_rate=1.0)"),
+    ],
+)
+def test_a_mistake_in_the_mark_is_named(settings: str, said: str, tmp_path: Path) -> None:
+    told = run_tests(tmp_path, f"@pytest.mark.exactbuyer_sandbox({settings})\ndef test_mine(): pass\n")
+    assert f"@pytest.mark.exactbuyer_sandbox {said}" in told, told
+    assert "1 error" in told
+    assert "TypeError" not in told
