@@ -13,8 +13,8 @@ from pathlib import Path
 DESIGN = Path(__file__).resolve().parents[1] / "design"
 OURS = "exactbuyer"
 WIDTH = 480
-LABELS = 196
-"""The width of the column of labels: the longest name of a client fits."""
+LETTER = 7.2
+"""The width of a letter of a label, so that the longest label fits in most fonts."""
 
 STYLE = (
     ".d{font:13px system-ui,sans-serif;color:#24292f}@media(prefers-color-scheme:dark){.d{color:#e6e6e6}}"
@@ -115,11 +115,12 @@ def _number(text: str) -> float:
 def bars(title: str, rows: list[Bar]) -> str:
     """Horizontal bars. The second value of a bar is pale, and begins where the first ends."""
     longest = max(sum(value for value, _ in values) for _, values, _ in rows)
-    scale = (WIDTH - LABELS - 84) / longest
+    labels = 12 + LETTER * max(len(label) for label, _, _ in rows)
+    scale = (WIDTH - labels - 84) / longest
     parts = [_text(0, 14, title, "s")]
     for number, (label, values, ours) in enumerate(rows):
-        top, left = 26 + 24 * number, float(LABELS)
-        parts.append(_text(LABELS - 8, top + 14, label, "b" if ours else "", anchor="end"))
+        top, left = 26 + 24 * number, labels
+        parts.append(_text(labels - 8, top + 14, label, "b" if ours else "", anchor="end"))
         for place, (value, text) in enumerate(values):
             kind = ("ours" if ours else "theirs") + (" soft" if place else "")
             if value:

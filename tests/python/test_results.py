@@ -197,7 +197,8 @@ def test_a_preview_shows_people_only_on_request(enricher: BulkEnricher) -> None:
         assert "acme" not in text
     assert repr(preview) == "<Preview of 3 of 8 rows: print it, or show it in a notebook>"
     html = preview._repr_html_()
-    assert "<td style='text-align:left'>Ana Almeida</td>" in html
+    assert "<td style='text-align:left;padding:2px 8px'>Ana Almeida</td>" in html
+    assert html.startswith("<div style='overflow-x:auto'><table>")
     assert html.count("<tr>") == 4
     assert "&lt;b&gt;Eve&lt;/b&gt;" in html
     assert "<b>" not in html

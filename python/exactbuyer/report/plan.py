@@ -151,14 +151,13 @@ class Plan:
     def _lines(self) -> list[tuple[str, str, str]]:
         idle = self.missing + self.invalid
         free = self.duplicates + self.from_store
-        idle_parts = [f"{self.missing:,} missing"] if self.missing else []
-        idle_parts += [f"{self.invalid:,} invalid"] if self.invalid else []
         see = [Term("plan_problems")] if self.invalid else []
-        free_parts = [count(self.duplicates, "duplicate")] if self.duplicates else []
-        free_parts += [f"{self.from_store:,} from the store"] if self.from_store else []
+        skipped = _parts((self.missing, "missing"), (self.invalid, "invalid"))
+        duplicates = "duplicate" if self.duplicates == 1 else "duplicates"
+        free_parts = _parts((self.duplicates, duplicates), (self.from_store, "from the store"))
         lines: list[tuple[str, str, str]] = []
-        lines += [("skipped", f"{idle:,}", Message(" · ".join(idle_parts), *see))] if idle else []
-        lines += [("free", f"{free:,}", " · ".join(free_parts))] if free else []
+        lines += [("skipped", f"{idle:,}", Message(skipped, *see))] if idle else []
+        lines += [("free", f"{free:,}", free_parts)] if free else []
         why = Message(
             "in doubt since an earlier run, purged or dropped; with ",
             Term("store_only"),
@@ -195,6 +194,12 @@ class Plan:
             for row, kind, rows in self.suspects
         ]
         return [again, *suspects] if self.bought_again else suspects
+
+
+def _parts(*parts: tuple[int, str]) -> str:
+    """The parts of a sum that is shown before them: a single one needs no number."""
+    there = [(number, what) for number, what in parts if number]
+    return there[0][1] if len(there) == 1 else " · ".join(f"{number:,} {what}" for number, what in there)
 
 
 def _whose(row: int, field_type: str) -> str:

@@ -39,10 +39,12 @@ class Preview:
         head = "".join(f"<th {_LEFT}>{escape(name)}</th>" for name in self._columns)
         body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self._rows)
         caption = f"<caption {_LEFT}>{escape(self._title())}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        # A contact may be wider than the page.
+        return f"<div style='overflow-x:auto'>{table}</div>"
 
 
-_LEFT = "style='text-align:left'"
+_LEFT = "style='text-align:left;padding:2px 8px'"
 
 
 def _cell(value: object) -> str:

@@ -94,13 +94,16 @@ def html_table(title: str, lines: list[tuple[str, str, str]]) -> str:
     return f"<table><caption {_LEFT}>{escape(title)}</caption><tbody>{body}</tbody></table>"
 
 
-_LEFT = "style='text-align:left'"
+# Where a page does not have the styles of a notebook, cells have no padding.
+_PADDED = "padding:2px 8px"
+_LEFT = f"style='text-align:left;{_PADDED}'"
+_RIGHT = f"style='text-align:right;{_PADDED}'"
 
 
 def _cells(number: str, note: str) -> str:
     if not number:
         return f"<td colspan='2' {_LEFT}>{escape(note)}</td>"
-    return f"<td style='text-align:right'>{escape(number)}</td><td {_LEFT}>{escape(note)}</td>"
+    return f"<td {_RIGHT}>{escape(number)}</td><td {_LEFT}>{escape(note)}</td>"
 
 
 def text_table(title: str, lines: list[tuple[str, str, str]], right: str = "") -> list[str]:
