@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, run, start
+from test_cli_questions import at_a_cost
 
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.sandbox import Sandbox
@@ -149,7 +150,7 @@ def test_what_the_columns_are_called_is_asked_before_anything_else(
     file.write_bytes(text)
     for command in ("enrich", "plan"):
         by = [] if "--by" in options else ["--by", "mail"]
-        assert main([command, str(file), *by, *options]) == ExitCode.USAGE
+        assert main([command, str(file), *by, *options, "--sandbox"]) == ExitCode.USAGE
         told = capsys.readouterr().err
         assert said in told
         assert told.count("\n") == 1
@@ -260,20 +261,9 @@ def test_a_pipe_by_name_is_read_once(kind: str, somebody: Sandbox, tmp_path: Pat
 
 def test_a_stream_that_costs_is_not_read_to_ask(somebody: Sandbox, tmp_path: Path) -> None:
     # What was read would be gone.
+    given = ["enrich", "/dev/stdin", "--from", "csv", "--by", "mail", *against(somebody)]
     done = subprocess.run(
-        [
-            "sh",
-            "-c",
-            'printf "mail\\n" | "$@"',
-            "sh",
-            *COMMAND,
-            "enrich",
-            "/dev/stdin",
-            "--from",
-            "csv",
-            "--by",
-            "mail",
-        ],
+        ["sh", "-c", 'printf "mail\\n" | "$@"', "sh", *at_a_cost(*given)],
         env=environment(),
         cwd=tmp_path,
         capture_output=True,

@@ -79,7 +79,7 @@ def test_hostile_cells_come_through_byte_for_byte(
     always: bool,
     last: bool,
 ) -> None:
-    rows = [["id", "mail", "no,te"], *rows]
+    rows = [["id", "mail", "no,te"], ["", "ana@acme.example", ""], *rows]
     records = [delimiter.join(written(cell, delimiter, always=always) for cell in row) for row in rows]
     source, output = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes((end.join(records) + (end if last else "")).encode())

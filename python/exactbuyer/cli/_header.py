@@ -49,7 +49,8 @@ def check_header(
             fix = "leave out --delimiter" if is_usual else f"pass --delimiter {shown}"
             raise UsageError(f"the input has only one column, with {shown} in its name: {fix}")
     what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
-    if_lower = f"If there are {what} above the names of the columns, pass --skip-rows N"
+    also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
+    if_lower = f"If there are {what} above the names of the columns, pass --skip-rows N{also}"
     if not name_columns(names) and not any(is_made_of(label, names) for label in labels):
         raise UsageError(
             "the record with the names of the columns lacks one of --by. It is not shown, because it may be "
@@ -61,8 +62,7 @@ def check_header(
     except ConfigError as error:
         if skipped:
             raise
-        also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
-        raise UsageError(f"{in_options(error.message)}. {if_lower}{also}") from None
+        raise UsageError(f"{in_options(error.message)}. {if_lower}") from None
 
 
 def name_columns(cells: list[str]) -> bool:
