@@ -24,6 +24,7 @@ extensions = [
     "docstrings",
     "root_pages",
     "inline_figures",
+    "long_cells",
     "llms_text",
 ]
 exclude_patterns = ["_site", "_build"]

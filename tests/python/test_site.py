@@ -149,3 +149,20 @@ def test_a_site_that_lost_its_pages_is_a_fault(site: Path) -> None:
     (site / "39.html").unlink()
     (found,) = whole.faults(site, whole.read(site))
     assert "only 39 pages" in found
+
+
+def test_names_that_would_fill_a_cell_stand_below_the_table() -> None:
+    import long_cells
+    from docutils.core import publish_doctree
+
+    hosts = [f"host{number}.example" for number in range(long_cells.MOST + 1)]
+    rows = {"a": hosts[:2], "b": hosts}
+    cells = {name: ", ".join(f"``{host}``" for host in some) for name, some in rows.items()}
+    lines = [f"   * - {name}\n     - {cell}" for name, cell in cells.items()]
+    table = "\n".join([".. list-table::", "", *lines, ""])
+    tree = publish_doctree(table)
+    long_cells.shorten(None, tree, "")  # type: ignore[arg-type]
+    shown = tree.astext()
+    assert "host0.example, host1.example" in shown
+    assert f"host0.example and {long_cells.MOST} more, in the note below the table" in shown
+    assert shown.endswith("b: " + ", ".join(hosts))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from exactbuyer._frames.libraries import arrow_table
 from exactbuyer.cli.exit_codes import UsageError
@@ -44,9 +44,9 @@ def defused(block: Batches) -> Batches:
     return arrow_table(table) if is_changed else block
 
 
-def _defused(value: Any) -> Any:
+def _defused(value: str | list[str | None] | None) -> Any:
     if isinstance(value, list):
-        return [_defused(element) for element in cast("list[Any]", value)]
+        return [None if text is None else defused_text(text) for text in value]
     return None if value is None else defused_text(value)
 
 
