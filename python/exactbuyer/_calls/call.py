@@ -271,9 +271,11 @@ class Call:
             )
         finally:
             self._caller = Caller.LEFT
+        has_earlier = self._session.history.has_earlier(self)
+        earlier = ", after the results of earlier interrupted calls" if has_earlier else ""
         return Interrupted(
             f"stopped by Ctrl-C with {count(self.receipt().credits, 'credit')} charged: what was paid for is "
-            f"in {self._places()}, and enricher.recover() returns it, once.{self._what_is_stored()}",
+            f"in {self._places()}, and enricher.recover() returns it, once{earlier}.{self._what_is_stored()}",
             results=results,
             receipt=self.receipt(),
         )
@@ -314,7 +316,8 @@ class Call:
         for kind, message, status, is_about_settings in troubles:
             if on_error == "raise" or is_about_settings or is_broken:
                 error_class: type[ExactBuyerError] = getattr(exceptions, kind)
-                text = Message(message, ". ", self._where_results_are(), self._what_is_stored())
+                doubt = "" if kind == "UnknownOutcomeError" else _doubt(receipt)
+                text = Message(message, ". ", doubt, self._where_results_are(), self._what_is_stored())
                 raise error_class(text, status=status, results=results, receipt=receipt)
         if receipt.not_stored:
             warn_not_stored(results, receipt, self.settings.store)
@@ -383,3 +386,11 @@ class Call:
         logger.debug(
             "%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s, extra=SHOWN_BY_CLI
         )
+
+
+def _doubt(receipt: Receipt) -> str:
+    """What an error about something else does not say: that rows may have been charged."""
+    if not receipt.credits_in_doubt:
+        return ""
+    rows, most = count(receipt.unknown, "row"), count(receipt.credits_in_doubt, "credit")
+    return f"Besides, {rows} may have been charged (0 to {most}). "

@@ -105,6 +105,11 @@ class CallHistory:
             if call not in self._interrupted and not (call.is_handed_out or call.is_given_up):
                 self._interrupted.append(call)
 
+    def has_earlier(self, call: Call) -> bool:
+        """Whether `recover()` returns another call before this one."""
+        with self._lock:
+            return bool(self._interrupted) and self._interrupted[0] is not call
+
     def trim(self) -> None:
         """Drops the oldest interrupted calls if too many rows are kept, but never the newest call.
 

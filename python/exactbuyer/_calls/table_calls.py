@@ -113,7 +113,8 @@ class TableCallBase(Call, Generic[SourceT]):
         return f"{many} that hold something are invalid: {right}? {request.prefix}reason says why"
 
     def _current_receipt(self) -> Receipt:
-        return replace(super()._current_receipt(), misfits=self.source.table.misfits())
+        reasons = f"{self.source.table_request.prefix}reason"
+        return replace(super()._current_receipt(), misfits=self.source.table.misfits(), reasons=reasons)
 
 
 class WholeTableCall(TableCallBase[WholeT]):

@@ -107,6 +107,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         to_send=to_send,
         requests=_requests(one, next_one, settings.chunk_size),
         max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
+        credits_without_limit=one.credits_without_limit + next_one.credits_without_limit,
         expected_credits=_likely(likely),
         min_duration_s=min_duration_s(_full(to_send[0], settings.chunk_size), settings.requests_per_minute),
         problems=(*one.problems, *problems)[:_KEPT],

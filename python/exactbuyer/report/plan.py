@@ -67,6 +67,7 @@ class Plan:
             row matches to the case that none does.
         requests: The number of requests, likewise.
         max_credits: The maximum cost in credits; never more than is left of the limit.
+        credits_without_limit: The maximum cost if there were no limit. If it is higher, rows may stay open.
         ceiling: The enricher's limit, in credits; `None` if it has none.
         ceiling_left: What is left of the limit; every doubt counts as spent.
         expected_credits: The likely cost, as a range, estimated from the store's latest requests with these
@@ -87,6 +88,7 @@ class Plan:
     to_send: tuple[int, int] = (0, 0)
     requests: tuple[int, int] = (0, 0)
     max_credits: int = 0
+    credits_without_limit: int = 0
     ceiling: int | None = None
     ceiling_left: int | None = None
     expected_credits: tuple[int, int] | None = None
@@ -115,7 +117,7 @@ class Plan:
             [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
         )
         counts["suspects"] = tuple(Suspect(**suspect) for suspect in counts["suspects"])
-        counts["max_credits"] = most
+        counts["credits_without_limit"], counts["max_credits"] = counts["max_credits"], most
         return cls(
             **counts,
             ceiling=None if budget is None else budget.credits,
@@ -154,6 +156,9 @@ class Plan:
         see = [Term("plan_problems")] if self.invalid else []
         skipped = _parts((self.missing, "missing"), (self.invalid, "invalid"))
         duplicates = "duplicate" if self.duplicates == 1 else "duplicates"
+        if self.to_send[0] < self.to_send[1]:
+            # Of rows with the same first identifier, each may need another second one.
+            duplicates += " if somebody is found by the first identifier"
         free_parts = _parts((self.duplicates, duplicates), (self.from_store, "from the store"))
         lines: list[tuple[str, str, str]] = []
         lines += [("skipped", f"{idle:,}", Message(skipped, *see))] if idle else []
@@ -180,11 +185,12 @@ class Plan:
         """The note that the limit bounds the credits, if it does."""
         if self.ceiling is None or self.ceiling_left is None:
             return ()
-        if not self.max_credits == self.ceiling_left < self.to_send[1]:
+        if not self.max_credits == self.ceiling_left < self.credits_without_limit:
             return ()
         if not self.ceiling_left:
             return (": ", Term("max_credits"), f" ({self.ceiling:,}) is used up")
-        return (f": {self.ceiling_left:,} of ", Term("max_credits"), f" ({self.ceiling:,}) left")
+        more = f"; without it, at most {self.credits_without_limit:,}"
+        return (f": {self.ceiling_left:,} of ", Term("max_credits"), f" ({self.ceiling:,}) left{more}")
 
     def checks(self) -> list[str]:
         """What to check before anything is sent, in words; rows are numbered from 0."""

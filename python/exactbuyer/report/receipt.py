@@ -25,6 +25,9 @@ class Note(NamedTuple):
     """The number of requests that got such a reply."""
 
 
+_PROBLEMS = "results.problems"
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Receipt:
     """What a call did and cost. Receipts can be added: `sum(receipts, Receipt())`.
@@ -71,6 +74,8 @@ class Receipt:
         credit_price: The price of one credit and its currency, if the enricher has one.
         answers: For a frame of a cluster: the folder where its answers were written, if there is one. What is
             purged from the store stays there.
+        reasons: For a table: the name of the column with the reasons of rows. `None`: `results.problems` has
+            them.
 
     Example:
         >>> from exactbuyer import Receipt
@@ -111,6 +116,7 @@ class Receipt:
     notes: tuple[Note, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
     answers: str | None = None
+    reasons: str | None = None
 
     @classmethod
     def from_core(
@@ -169,8 +175,8 @@ class Receipt:
             return self._for_open_rows()
         if self.invalid or self.rejected:
             return (
-                "correct the rows that results.problems names (in a table: those with a reason), and run "
-                "these again; the others are done"
+                f"correct the rows that {self.reasons or _PROBLEMS} names, and run these again; the others "
+                f"are done"
             )
         if self.barred:
             return (
@@ -240,6 +246,7 @@ class Receipt:
             credit_price=self.credit_price if self.credit_price == other.credit_price else None,
             # If both have a folder, the later one is kept: each receipt has its own folder.
             answers=other.answers or self.answers,
+            reasons=self.reasons if self.reasons == other.reasons else None,
         )
 
     def __radd__(self, other: object) -> Receipt:
@@ -268,13 +275,11 @@ class Receipt:
             plain["inherited_since"] = self.inherited_since.isoformat()
         return plain
 
-    def as_text(
-        self, *, see: str = "results.problems", step: str | None = None, title: str | None = None
-    ) -> str:
+    def as_text(self, *, see: str | None = None, step: str | None = None, title: str | None = None) -> str:
         """The receipt as a small table.
 
         Args:
-            see: Where the reader finds the reasons of rows.
+            see: Where the reader finds the reasons of rows. `None`: in `reasons`, or in `results.problems`.
             step: What to do next. `None`: `next_step`, which is for users of the Python API.
             title: The title of the table. `None`: it says whether rows are open.
         """
@@ -299,7 +304,8 @@ class Receipt:
             return f"INCOMPLETE: {self.open_rows:,} of {count(self.rows, 'row')} open"
         return f"COMPLETE: {count(self.rows, 'row')}"
 
-    def _lines(self, see: str = "results.problems") -> list[tuple[str, str, str]]:
+    def _lines(self, see: str | None = None) -> list[tuple[str, str, str]]:
+        see = see or self.reasons or _PROBLEMS
         doubts = [f"0 to {count(self.credits_in_doubt, 'credit')}"] if self.credits_in_doubt else []
         doubts += [f"{self.inherited:,} from earlier: {self._inherited()}"] if self.inherited else []
         doubt = " · ".join(doubts)
@@ -373,6 +379,7 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
 
 _TOGETHER = {
     "answers",
+    "reasons",
     "stopped",
     "stopped_error",
     "notes",
