@@ -328,7 +328,7 @@ def test_what_to_look_at_is_told_of_a_small_file_too(
     assert run(*given, "-q").stderr == b""
 
 
-@pytest.mark.parametrize("rows", [1, 200, 1_001])
+@pytest.mark.parametrize("rows", [10, 200, 1_001])
 @pytest.mark.parametrize("source", ["people.csv", "-"])
 def test_a_column_that_holds_no_identifiers_is_refused(source: str, rows: int, tmp_path: Path) -> None:
     text = "name,mail\n" + "Ana,ana@acme.example\n" * rows + ",bob@acme.example\n"
@@ -349,3 +349,10 @@ def test_a_column_that_holds_no_identifiers_is_refused(source: str, rows: int, t
     assert output.read_text() == "an earlier output,eb_status\n"
     # What counts as empty is not refused.
     assert run(*given, "--by", "name", "--na-value", "Ana", stdin=text.encode(), cwd=tmp_path).returncode == 0
+
+
+def test_a_few_rows_that_cannot_be_looked_up_are_rows_like_others(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("name\n" + "Ana\n" * 9)
+    done = run("enrich", tmp_path / "people.csv", "--by", "name", "--sandbox", "-o", tmp_path / "out.csv")
+    assert done.returncode == 0
+    assert (tmp_path / "out.csv").read_text().count("invalid") == 9

@@ -55,16 +55,16 @@ def planned(
 
 
 def check_readable(counts: Plan | Receipt, name: str) -> None:
-    """Refuses an input of which no row can be looked up: the wrong column was probably named.
+    """Refuses an input if none of ten or more rows can be looked up: the wrong column was probably named.
 
     Args:
         counts: The plan of all rows, or the receipt at their end. Of such rows, nothing was sent.
         name: The name of the input in messages.
 
     Raises:
-        UsageError: Every row that is not empty is invalid.
+        UsageError: Every row that is not empty is invalid, and there are enough of them.
     """
-    if not counts.invalid or counts.invalid + counts.missing < counts.rows:
+    if counts.invalid < _ENOUGH_ROWS or counts.invalid + counts.missing < counts.rows:
         return
     problems = counts.problems if isinstance(counts, Plan) else ()
     why = f" (row {problems[0].row + 1:,}: {in_options(problems[0].reason)})" if problems else ""
@@ -114,6 +114,9 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),
     )
 
+
+_ENOUGH_ROWS = 10
+"""Fewer say nothing about a column: a file may have one row, and that may be wrong."""
 
 _COUNTS = ("rows", "missing", "invalid", "duplicates", "from_store", "open_rows", "bought_again")
 _SUSPECTS = 5
