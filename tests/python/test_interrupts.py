@@ -15,6 +15,8 @@ import pytest
 
 import exactbuyer
 from exactbuyer import BulkEnricher
+from exactbuyer._calls.call import Call
+from exactbuyer._calls.streams import BlockingStream
 from exactbuyer._frames import table_input
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
@@ -164,3 +166,27 @@ def test_nor_is_what_was_paid_for_a_table(
             assert [run.in_exception] == recovered, run.where
         within_reach = [row for part in [*run.got, *recovered] for row in part.to_pylist()]
         check_books(everybody, run, [(row["mail"], row["eb_status"]) for row in within_reach])
+
+
+@pytest.mark.parametrize("name", ["enrich", "stream"])
+def test_two_at_the_same_moment_count_as_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed: list[str] = []
+
+    def pressing(where: str, go_on: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def press_once(self: Any) -> Any:
+            if where not in pressed:
+                pressed.append(where)
+                raise KeyboardInterrupt
+            return go_on(self)
+
+        return press_once
+
+    waits, name_of_wait = (Call, "until_over") if name == "enrich" else (BlockingStream, "_advance")
+    monkeypatch.setattr(waits, name_of_wait, pressing("while it waits", getattr(waits, name_of_wait)))
+    monkeypatch.setattr(Call, "interrupt", pressing("before it stops", Call.interrupt))
+    with BulkEnricher.sandbox(match_rate=1, store=None) as enricher:
+        with pytest.raises(Interrupted) as caught:
+            list(getattr(enricher, name)(ROWS))
+        assert pressed == ["while it waits", "before it stops"]
+        assert enricher.receipt == caught.value.receipt
+        assert enricher.receipt.credits == enricher.sandbox_server.ledger.credits

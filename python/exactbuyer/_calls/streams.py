@@ -102,8 +102,13 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
             if not self._closed:
                 self._finish()
         except KeyboardInterrupt:
+            try:
+                interrupted = self._call.interrupt()
+            except KeyboardInterrupt:
+                # The next Ctrl-C came before `interrupt` had begun: it counts as the same.
+                interrupted = self._call.interrupt()
             self._closed = True
-            raise self._call.interrupt() from None
+            raise interrupted from None
         except BaseException:
             self._detach()
             raise

@@ -116,7 +116,12 @@ def run_to_end(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
         with short_traceback:
             return call.conclude(on_error)
     except KeyboardInterrupt:
-        raise call.interrupt() from None
+        try:
+            interrupted = call.interrupt()
+        except KeyboardInterrupt:
+            # The next Ctrl-C came before `interrupt` had begun: it counts as the same.
+            interrupted = call.interrupt()
+        raise interrupted from None
     except BaseException:
         call.detach()
         raise
