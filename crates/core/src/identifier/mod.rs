@@ -31,6 +31,7 @@ pub use phone::Region;
 pub mod spelling {
     pub use super::encodings::{LONGEST_NAME, decoded, hex, unescaped};
     pub use super::phone::{ascii, digit, key};
+    pub use super::social::is_named_in_host;
     pub use super::text::{folded, is_joiner, is_mark};
     pub use super::wrapping::with_marks;
 }

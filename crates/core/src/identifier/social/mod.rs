@@ -100,6 +100,16 @@ fn parse(value: &str) -> Result<Arc<str>, Invalid> {
     if canonical.len() > MAX_CHARS { Err(Invalid::SocialTooLong) } else { Ok(canonical.into()) }
 }
 
+/// Whether another address of this profile has its name in the host: `ana.tumblr.com` is `tumblr.com/ana`.
+#[must_use]
+pub fn is_named_in_host(canonical: &str) -> bool {
+    let host = canonical.split('/').next();
+    let accounts = table::NETWORKS
+        .iter()
+        .filter(|network| matches!(network.subdomains, networks::Subdomains::Accounts(_)));
+    accounts.into_iter().any(|network| network.hosts.first().copied() == host)
+}
+
 /// Whether `host` belongs to a known network. Its case does not matter.
 pub(super) fn is_network(host: &str) -> bool {
     networks::of_host(host).is_some()

@@ -181,8 +181,8 @@ mod tests {
             ],
         ),
         (
-            (FieldType::SocialProfile, "ana.tumblr.com"),
-            &[r#""see https://ana.tumblr.com/ or""#, r#""ana.tumblr.com""#],
+            (FieldType::SocialProfile, "tumblr.com/ana"),
+            &[r#""see https://ana.tumblr.com/ or""#, r#""ana.tumblr.com""#, r#""tumblr.com/ana""#],
         ),
         (
             US,

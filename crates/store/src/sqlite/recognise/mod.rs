@@ -32,6 +32,7 @@ mod rows_tests;
 mod spelling;
 mod walk;
 
+use exactbuyer_core::identifier::spelling::is_named_in_host;
 use exactbuyer_core::identifier::{FieldType, Identifier, Region, Rules, identify};
 
 use spelling::Layer;
@@ -125,9 +126,10 @@ fn needle_of(identifier: &Identifier) -> Needle {
         FieldType::Email => Needle::in_part(canonical.rsplit_once('@').map_or(canonical, |(name, _)| name)),
         FieldType::Phone => Needle::in_number(canonical),
         FieldType::SocialProfile => match canonical.split_once('/') {
+            Some((_, name)) if is_named_in_host(canonical) => Needle::in_host(name.trim_start_matches('@')),
             // Networks have several words for the first part: `reddit.com/u/ana` is `reddit.com/user/ana`.
             Some((_, path)) => Needle::in_part(path.split_once('/').map_or(path, |(_, name)| name)),
-            // `ana.tumblr.com` is a page without a path.
+            // `ana.substack.com` is a page without a path.
             None => Needle::in_host(canonical),
         },
     }

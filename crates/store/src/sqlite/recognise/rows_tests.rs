@@ -93,7 +93,8 @@ fn spellings_that_rows_accept_are_found() {
         ("%2B1%20201%20555%2001%2023", "+12015550123"),
         ("https://reddit.com/u/abc", "reddit.com/user/abc"),
         ("https://www.flickr.com/photos/ana", "flickr.com/people/ana"),
-        ("https://\u{24d0}na.tumblr.com", "ana.tumblr.com"),
+        ("https://\u{24d0}na.tumblr.com", "tumblr.com/ana"),
+        ("https://\u{24d0}na.substack.com", "ana.substack.com"),
     ] {
         spellings.push((text.into(), canonical));
     }
