@@ -361,7 +361,9 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (type(self), self._session.settings.without_login(), self._session.origin())
+        session = self._session
+        arguments = type(self), session.settings.without_login(), session.origin(), session.has_auto_store
+        return _unpickled, arguments
 
 
 # The calls are written in the bases, and called on this class: Python's own errors, and `help()`, say so.
@@ -380,7 +382,13 @@ def _usual_settings() -> Settings:
     return checked(**usual | {"store": None, "base_url": Hidden(usual["base_url"])})
 
 
-def _unpickled(kind: type[BulkEnricher], settings: Settings, origin: Origin) -> BulkEnricher:
+def _unpickled(
+    kind: type[BulkEnricher],
+    settings: Settings,
+    origin: Origin,
+    has_auto_store: bool,  # noqa: FBT001
+) -> BulkEnricher:
     enricher = kind.__new__(kind)
-    object.__setattr__(enricher, "_session", Session(settings, None, origin))
+    session = Session(settings, None, origin, has_auto_store=has_auto_store)
+    object.__setattr__(enricher, "_session", session)
     return enricher

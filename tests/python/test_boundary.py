@@ -28,7 +28,7 @@ def test_a_run_has_the_names_of_receipt_and_progress(everybody: Sandbox) -> None
     run = Engine({"base_url": everybody.url}).start(api_key=everybody.api_key)
     receipt, progress = run.receipt(), run.progress()
     run.stop(0.0)
-    made_in_python = {"answers", "misfits", "in_store", "store_only", "credit_price"}
+    made_in_python = {"answers", "misfits", "in_store", "store_only", "credit_price", "reasons"}
     assert with_times(receipt).keys() - {"withheld"} == names_of(Receipt) - made_in_python
     assert progress.keys() == names_of(Progress) - {"elapsed_s"}
 
@@ -38,6 +38,7 @@ def test_rows_have_the_names_of_plan() -> None:
     made_in_python = {
         "ceiling",
         "ceiling_left",
+        "credits_without_limit",
         "expected_credits",
         "min_duration_s",
         "problems",

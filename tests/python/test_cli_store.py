@@ -119,6 +119,8 @@ def test_a_closed_terminal_ends_a_run_in_good_order(file: Path, everybody: Sandb
         ["/bin/sh", "-c", f"exec {in_terminal} < {terminal} > {terminal} 2>&1"],
         env=environment(),
         start_new_session=True,
+        # What is ignored when a shell begins, as under `nohup`, stays ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     )
     until(lambda: len(everybody.ledger.requests) == 6)
     os.close(theirs)
@@ -131,6 +133,8 @@ def test_a_closed_terminal_ends_a_run_in_good_order(file: Path, everybody: Sandb
     process = subprocess.Popen(
         ["/bin/sh", "-c", f"trap '' HUP; exec {in_terminal} 2> {os.devnull}"], env=environment()
     )
+    before = len(everybody.ledger.requests)
+    until(lambda: len(everybody.ledger.requests) > before)
     process.send_signal(signal.SIGHUP)
     assert process.wait(PATIENCE_S) == 0
     assert statuses(file.with_name("out.csv")) == ["found"] * 200

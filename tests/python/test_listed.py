@@ -44,7 +44,7 @@ LITERALS = {
 }
 
 # Of a receipt, what Python knows without the core.
-RECEIPT_OF_PYTHON = {"answers", "in_store", "store_only", "misfits", "credit_price"}
+RECEIPT_OF_PYTHON = {"answers", "in_store", "store_only", "misfits", "credit_price", "reasons"}
 # What the core counts, and Python shows otherwise.
 RECEIPT_OF_THE_CORE = {"withheld"}
 

@@ -134,7 +134,7 @@ def test_a_plan() -> None:
         == """\
 50,000 rows
   skipped      3,530   3,112 missing · 418 invalid (plan.problems)
-  free         6,370   4,470 duplicates if somebody is found by the first identifier · 1,900 from the store
+  free         6,370   4,470 duplicates · 1,900 from the store
   to look up  40,100   40,100 to 120,000 identifiers in 41 to 121 requests
 credits   at most 40,100 (EUR 2,005.00), likely 25,700 to 30,700
 check     row 17's phone appears in 1,204 rows: a placeholder?"""

@@ -166,7 +166,7 @@ class Call:
 
     def may_be_given_up(self) -> bool:
         """Whether nothing of it is under way, its caller has left, and its rows are kept."""
-        if self._caller is not Caller.LEFT:
+        if self._caller is not Caller.LEFT or self.is_given_up:
             return False
         progress = self.run.progress()
         return not progress["in_flight"] and progress["done"] >= progress["rows"]
@@ -389,8 +389,8 @@ class Call:
 
 
 def _doubt(receipt: Receipt) -> str:
-    """What an error about something else does not say: that rows may have been charged."""
+    """What an error about something else does not say: that requests have no answer."""
     if not receipt.credits_in_doubt:
         return ""
-    rows, most = count(receipt.unknown, "row"), count(receipt.credits_in_doubt, "credit")
-    return f"Besides, {rows} may have been charged (0 to {most}). "
+    most = count(receipt.credits_in_doubt, "credit")
+    return f"Besides, up to {most} may have been charged for requests without an answer. "

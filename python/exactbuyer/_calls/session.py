@@ -271,7 +271,7 @@ def _at_exit() -> None:
     for session in sessions:
         try:
             session.close(max(deadline - time.monotonic(), 0.0))
-        except Exception:  # noqa: PERF203 - the others are closed all the same
+        except BaseException:  # noqa: PERF203 - the others are closed all the same
             logger.warning("an enricher could not be closed", exc_info=True)
 
 

@@ -66,14 +66,14 @@ def check_header(
 
 
 def name_columns(cells: list[str]) -> bool:
-    """Whether these cells are surely names of columns: two of them, or half, consist of the usual words.
+    """Whether these cells are surely names of columns: at least half of them consist of the usual words.
 
     Nothing else tells `City` from `London`. One cell may be a person's data by chance, such as `Email` where
     people note how to reach somebody.
     """
     filled = [cell for cell in cells if cell.strip()]
     usual = sum(map(_is_usual, filled))
-    return usual > 1 or 0 < len(filled) <= 2 * usual
+    return 0 < len(filled) <= 2 * usual
 
 
 def _is_usual(cell: str) -> bool:

@@ -156,7 +156,7 @@ class Plan:
         see = [Term("plan_problems")] if self.invalid else []
         skipped = _parts((self.missing, "missing"), (self.invalid, "invalid"))
         duplicates = "duplicate" if self.duplicates == 1 else "duplicates"
-        if self.to_send[0] < self.to_send[1]:
+        if self.to_send[0] < self.credits_without_limit:
             # Of rows with the same first identifier, each may need another second one.
             duplicates += " if somebody is found by the first identifier"
         free_parts = _parts((self.duplicates, duplicates), (self.from_store, "from the store"))

@@ -43,7 +43,8 @@ def auto_path(service: str) -> str:
 
 def is_made_by_us(path: str) -> bool:
     """Whether the folder of this store is one that `auto_path` chooses, and so need not exist yet."""
-    return path in _elsewhere or Path(path).parent.name == FOLDER
+    folder = Path(path).parent
+    return path in _elsewhere or (folder.name == FOLDER and folder.parent.is_dir())
 
 
 def warn_if_elsewhere(path: str | None) -> None:

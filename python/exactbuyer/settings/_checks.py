@@ -59,7 +59,7 @@ def number(name: str, value: Any, least: float, most: float, *why: str, what: st
     """A number, if it is in this range; else a `ConfigError`. Other arguments: as `whole`."""
     read = None
     if not isinstance(value, bool) and hasattr(value, "__float__"):
-        with suppress(OverflowError, ValueError):
+        with suppress(OverflowError, TypeError, ValueError):
             read = float(value)
     # NaN is in no range.
     if read is None or not least <= read <= most:

@@ -211,9 +211,9 @@ def _formulas_without_result(xml: IO[bytes]) -> int:
     for block in iter(partial(xml.read, _BLOCK_BYTES), b""):
         text += block
         # The cell after the last complete one goes on in the next block.
-        end = max(text.rfind(b"</c>"), text.rfind(b":c>")) + len(b"</c>")
+        end = max((cell.end() for cell in _END_OF_CELL.finditer(text)), default=0)
         found += sum(_TEXT_RESULT not in attributes for attributes in _FORMULA.findall(text, 0, end))
-        if b"sheetData>" in text[end:]:
+        if _END_OF_CELLS.search(text, end):
             break
         text = text[end:]
     return found
@@ -250,6 +250,8 @@ _FORMULA = re.compile(
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v[^>]*></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
 )
 """A cell with a formula and an empty result, or none."""
+_END_OF_CELL = re.compile(rb"</(?:\w+:)?c>")
+_END_OF_CELLS = re.compile(rb"</(?:\w+:)?sheetData>")
 _TEXT_RESULT = b't="str"'
 """The attribute of a cell whose formula has a text as its result, which may be empty."""
 _BLOCK_BYTES = 1 << 20
