@@ -214,8 +214,8 @@ STORE_TEST_BUGS = (
         "a backup has the same generation as the later states of its store",
         "replaced::a_backup_is_not_opened_with_the_log_of_its_own_later_state",
         WRITER,
-        "            self.state.shared.owners.renew_generation(connection)?;\n",
-        "",
+        "            self.renewed = self.state.shared.owners.renew_generation(connection)?;\n",
+        "            self.renewed = true;\n",
     ),
     Bug(
         "a process goes on sending after its side file was deleted or replaced",

@@ -257,6 +257,27 @@ fn a_backup_differs_from_the_state_that_was_copied() {
 }
 
 #[test]
+fn a_store_that_others_read_gets_its_generation_later() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["zoe"]);
+    let generation = || fs::read(folder.file("a.db")).unwrap().get(60..64).unwrap().to_vec();
+    let before = generation();
+    let store = folder.store();
+    let reader = rusqlite::Connection::open(folder.file("a.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM meta").unwrap();
+    ask(&store, &vendor, &["ana"]);
+    assert_eq!(generation(), before, "it is only in the log");
+    drop(reader);
+    ask(&store, &vendor, &["bob"]);
+    ask(&store, &vendor, &["eve"]);
+    // What the log had is in the file now, and then the file got one of its own.
+    store.backup(&folder.file("copy")).unwrap();
+    drop(store);
+    assert_ne!(generation(), before);
+    assert_eq!(once(&folder, settings(), &vendor, &["ana", "bob", "eve"]).receipt.from_store, 3);
+}
+
+#[test]
 fn an_answer_for_a_store_that_was_deleted_is_delivered_and_said_not_to_be_stored() {
     let folder = Folder::new();
     let (there, away) = (folder.file("a.db"), folder.file("moved"));

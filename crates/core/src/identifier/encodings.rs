@@ -144,7 +144,6 @@ fn entity(text: &str) -> Option<Entity<'_>> {
     let rest = text.strip_prefix('&')?;
     if let Some(number) = rest.strip_prefix('#') {
         let (digits, radix) = number.strip_prefix(['x', 'X']).map_or((number, 10), |digits| (digits, 16));
-        let digits = digits.strip_prefix('+').unwrap_or(digits);
         let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
         let (digits, rest) = digits.split_at_checked(end)?;
         let character = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32)?;
@@ -167,9 +166,7 @@ fn name_length(bytes: impl Iterator<Item = u8>) -> Option<usize> {
 /// What the `\u0040`, `\/` or `\n` stands for that `text` begins with, and the rest. It is not a character if only one
 /// half of a pair is there.
 pub(super) fn escape(text: &str) -> Option<(u32, &str)> {
-    let code = |text: &str, mark: &str, length| {
-        u32::from_str_radix(text.strip_prefix(mark)?.get(..length)?, 16).ok()
-    };
+    let code = |text: &str, mark: &str, length| hex(text.strip_prefix(mark)?.as_bytes().get(..length)?);
     match text.as_bytes().get(1)? {
         quoted @ (b'/' | b'"' | b'\\') => Some((u32::from(*quoted), text.get(2..)?)),
         b'n' | b'r' | b't' | b'f' | b'b' => Some((u32::from(b' '), text.get(2..)?)),

@@ -190,7 +190,7 @@ fn has_second_recipient(text: &str) -> bool {
     let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().trim().to_lowercase();
     fields.split('&').any(|field| {
         let recipient = strip_prefix_ci(field, "to=").map(plain).unwrap_or_default();
-        !recipient.is_empty() && recipient != plain(address)
+        !address.is_empty() && !recipient.is_empty() && recipient != plain(address)
     })
 }
 

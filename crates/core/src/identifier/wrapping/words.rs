@@ -31,10 +31,10 @@ const LABELS: [&str; 14] = [
 
 /// Words for an address that stand before a colon.
 #[rustfmt::skip] // a table
-const MAIL: [&str; 28] = [
-    "bcc", "cc", "contact", "contacto", "correo", "courriel", "e", "email", "emails", "from", "kontakt", "mail", "mailto",
-    "mails", "reply", "smtp", "to", "почта", "メール", "メールアドレス", "电子邮件", "电子邮箱", "邮件", "邮箱", "電子郵件",
-    "電郵", "郵箱", "이메일",
+const MAIL: [&str; 33] = [
+    "bcc", "cc", "contact", "contacto", "correo", "courriel", "e", "email", "emails", "epost", "from", "kontakt", "mail",
+    "mailto", "mails", "post", "posta", "poštový", "reply", "smtp", "sähköposti", "to", "почта", "メール", "メールアドレス",
+    "电子邮件", "电子邮箱", "邮件", "邮箱", "電子郵件", "電郵", "郵箱", "이메일",
 ];
 
 /// Words beside them.
@@ -211,7 +211,9 @@ fn may_be_password(text: &str, label: &str, rest: &str) -> bool {
     };
     let is_joined =
         !rest.starts_with([' ', '<', '(', '[', '"', '“']) && text.as_bytes().get(label.len()) == Some(&b':');
-    is_joined && rest.contains('@') && text::strip_prefix_ci(rest, "mailto:").is_none() && !is_known()
+    // In `YouTube:youtube.com/@ana`, the @ is a part of the path.
+    let is_of_host = rest.find('@').is_some_and(|at| !rest.get(..at).unwrap_or_default().contains('/'));
+    is_joined && is_of_host && text::strip_prefix_ci(rest, "mailto:").is_none() && !is_known()
 }
 
 /// Whether `label` is a vCard property with a group or parameters (RFC 6350): `item1.EMAIL`,

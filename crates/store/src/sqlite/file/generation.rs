@@ -1,8 +1,8 @@
 //! The generation of a store's file: a random number in its header, which tells the file from its earlier copies.
 //!
 //! SQLite reads any log that lies beside a file. If a process was killed, the log has its last commits. Beside a backup,
-//! the same log gives a mixture of both, and SQLite does not notice: it reads as a store that lacks what was paid for, or
-//! as a damaged one. The number of the file (its inode) does not help: a backup that is copied over the file has the same.
+//! the same log gives a mixture of both, and SQLite does not notice: answers that were paid for are missing, or the store
+//! looks damaged. The number of the file (its inode) does not help: a backup that is copied over the file has the same.
 //!
 //! So each opening gives the file a new generation before it writes anything else, and notes it in the side file. A file
 //! whose generation is not noted there is a copy from before.
@@ -39,10 +39,10 @@ pub(crate) fn current(connection: &Connection) -> Result<Generation, Fault> {
 }
 
 /// Gives the file a new generation, and calls `note` with those that the file may have from then on: first two, of which
-/// the second one is new, and then the new one alone. Nothing else may be written in between by this connection.
+/// the second one is new, and then the new one alone. Returns whether that was possible. It is not while another process
+/// reads from the log: then it is to be called again before the next transaction.
 ///
-/// It stays with the old one where locks belong to the process, because closing the file would drop them, and while an
-/// earlier new one is only in the log.
+/// It does nothing where locks belong to the process, because closing the file would drop them.
 ///
 /// # Errors
 /// If nothing can be written.
@@ -50,16 +50,17 @@ pub(crate) fn renew(
     connection: &Connection,
     store: &Path,
     note: impl Fn([Generation; 2]) -> io::Result<()>,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let failed = |error: io::Error| Fault::system("the store's side file cannot be written", &error);
     let is_in_file = |generation| at_rest(store).is_ok_and(|at_rest| at_rest == generation);
     if !platform::locks_last() {
-        return Ok(());
+        return Ok(true);
     }
     let changing = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let old = current(connection)?;
     if !is_in_file(old) {
-        return Ok(());
+        // An earlier new one is only in the log.
+        return Ok(false);
     }
     let new = drawn(connection)?;
     note([old, new]).map_err(failed)?;
@@ -69,10 +70,12 @@ pub(crate) fn renew(
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
     // Meanwhile nobody else draws a new one.
     let noting = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-    if current(connection)? == new && is_in_file(new) {
+    let is_done = current(connection)? == new && is_in_file(new);
+    if is_done {
         note([new, new]).map_err(failed)?;
     }
-    Ok(noting.rollback()?)
+    noting.rollback()?;
+    Ok(is_done)
 }
 
 /// Gives a finished copy a generation of its own: otherwise it would pass for the file from which it was made.

@@ -127,8 +127,9 @@ impl Owners {
         lock(&self.file).is_in_place(&self.store)
     }
 
-    /// Gives the store a new generation. To be called before an opening writes anything, outside a transaction.
-    pub(crate) fn renew_generation(&self, connection: &Connection) -> Result<(), Fault> {
+    /// Gives the store a new generation, and returns whether that was possible. To be called before an opening writes
+    /// anything, outside a transaction.
+    pub(crate) fn renew_generation(&self, connection: &Connection) -> Result<bool, Fault> {
         generation::renew(connection, &self.store, |generations| lock(&self.file).note(generations))
     }
 
@@ -214,8 +215,9 @@ impl SideFile {
     }
 
     fn mark(&self, name: &[u8; 16], generations: [Generation; 2]) -> io::Result<()> {
-        platform::write_at(self.file.get()?, &self.mark_of(name), 0)?;
-        self.note(generations)
+        // First, so that a marked file has them, whenever the process is killed.
+        self.note(generations)?;
+        platform::write_at(self.file.get()?, &self.mark_of(name), 0)
     }
 
     fn mark_of(&self, name: &[u8; 16]) -> [u8; MARK] {

@@ -144,8 +144,8 @@ impl Writer {
         platform::forget_failed_call();
         files.check_index()?;
         if !self.renewed {
-            self.state.shared.owners.renew_generation(connection)?;
-            self.renewed = true;
+            files.check()?;
+            self.renewed = self.state.shared.owners.renew_generation(connection)?;
         }
         connection.execute_batch("BEGIN IMMEDIATE")?;
         // What is written to a deleted file is lost.

@@ -294,7 +294,7 @@ fn replace_request(connection: &Connection, request: &OtherRequest, number: i64)
 }
 
 /// Stores the answers of a request, except those to lookups of people who were purged here, and contacts that mention such
-/// people. A purge by age keeps out only answers to lookups in doubt that are older.
+/// people. Of a purge by age, only lookups that were in doubt or dropped are barred: older answers to them are kept out.
 ///
 /// Returns how many lookups have an answer here now. The answers go into the index at once, not into the tail. Purged
 /// lookups stay as empty entries, so that the places of the others are the same in both stores.

@@ -67,6 +67,7 @@ fn migrate_file(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Fault> {
     let listening = interrupt.listen(&connection)?;
     let backup = back_up(&connection, &path, interrupt)?;
     let file = platform::file_id(&path).map_err(|_| open_files::gone(&path))?;
+    owners.renew_generation(&connection)?;
     let shared = Arc::new(Shared::new((path, file, name), identity, owners, LOCK_TIMEOUT));
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     bury_all(&transaction, &shared)?;
