@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 MOST = 24
-"""A cell may have so many names."""
+"""Cells with more names than this are shortened."""
 
 
 def shorten(_: Sphinx, doctree: nodes.document, __: str) -> None:

@@ -154,7 +154,7 @@ pub fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error>
     Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
 }
 
-/// The same for a number that may be missing.
+/// Reads seconds, or null for no duration. The field itself must be there.
 ///
 /// # Errors
 /// As [`seconds`].

@@ -34,9 +34,9 @@ def looks_wrong(rows: object) -> bool:
 def slices(rows: Iterable[object], size: int) -> Iterator[Sequence[object]]:
     """The rows in slices of `size`, or in shorter slices if the source is slow.
 
-    An exception of the source is raised after the rows that came before it, which are counted: somebody may
-    continue with the same iterator. A column is cut, not iterated
-    over: its parts are still columns, so the type of their numbers is known.
+    An exception of the source is raised after the rows before it are delivered, so a caller can continue with
+    the same iterator. A column is cut, not iterated over: its parts are still columns, so the type of their
+    numbers is known.
     """
     if _is_column(rows):
         for at in range(0, len(cast("Sequence[object]", rows)), size):

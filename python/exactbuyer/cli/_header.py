@@ -32,7 +32,7 @@ def check_header(
         labels: The columns to look up.
         kind: The kind of file.
         delimiter: The character between its cells, if it was given.
-        skipped: How many lines are above the header was given.
+        skipped: Whether `--skip-rows` was passed.
 
     Raises:
         UsageError: The header lacks a label.

@@ -174,10 +174,8 @@ class Receipt:
         if self.open_rows:
             return self._for_open_rows()
         if self.invalid or self.rejected:
-            return (
-                f"correct the rows that {self.reasons or _PROBLEMS} names, and run these again; the others "
-                f"are done"
-            )
+            named = f"have a reason in {self.reasons}" if self.reasons else f"{_PROBLEMS} names"
+            return f"correct the rows that {named}, and run these again; the others are done"
         if self.barred:
             return (
                 "nothing: each row has its answer, or was purged or dropped (store.allow(…) lets a person be "

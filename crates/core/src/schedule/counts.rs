@@ -66,8 +66,8 @@ impl Counts {
 
     /// The count of a row that has its outcome now.
     ///
-    /// Each row has one outcome, so this is called once for each row. Rows without counts stand for themselves. At least 1,
-    /// because a row stands for itself whatever its count.
+    /// Each row has one outcome, so this is called once for each row. Rows without counts stand for themselves. The
+    /// result is at least 1.
     pub(super) fn take(&mut self, row: u64) -> u64 {
         let next_block = self.blocks.partition_point(|block| block.first_row <= row);
         let Some(block) = next_block.checked_sub(1).and_then(|place| self.blocks.get_mut(place)) else {

@@ -136,7 +136,7 @@ pub(super) enum Reception {
     Unasked,
     /// Single records were refused, and nothing was accepted.
     Refused,
-    /// Then a refused record is itself the cause.
+    /// At least one request was accepted. So a refused record is wrong, and not the settings.
     Accepted,
 }
 

@@ -23,8 +23,8 @@ const SHARED_DIGITS: usize = 7;
 /// How many last digits of a number the quick check looks for.
 const LAST_DIGITS: usize = 4;
 
-/// The same where letters stand for digits. More, because many texts have any four. Every such spelling has three
-/// digits and four letters, and two of the digits may be those that are dialled before a number.
+/// How many digits are compared if letters stand for digits: four would match too many texts. Such a spelling has at least
+/// four letters and three digits, two of which may be a dialling prefix.
 const LAST_KEYS: usize = 5;
 
 /// The most characters of `+` and a country code.
