@@ -62,14 +62,13 @@ pub struct Purged {
 /// Nothing was purged, so nothing is in the log.
 impl Default for Purged {
     fn default() -> Self {
-        let (identifiers, answers, contacts, intents, replies, credits) = Default::default();
         Self {
-            identifiers,
-            answers,
-            contacts,
-            intents,
-            replies,
-            credits,
+            identifiers: 0,
+            answers: 0,
+            contacts: 0,
+            intents: 0,
+            replies: 0,
+            credits: 0,
             cleaned: true,
             leftovers: Vec::new(),
         }
