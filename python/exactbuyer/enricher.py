@@ -57,6 +57,10 @@ class _Frozen:
         return self
 
 
+class _NotThereError(ConfigError, AttributeError):
+    """An attribute that only other enrichers have, so `hasattr` and `getattr` with a default work."""
+
+
 class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen):
     """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
 
@@ -256,7 +260,9 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             ConfigError: The enricher was created in another way.
         """
         if self._session.server is None:
-            raise ConfigError("this enricher has no sandbox of its own: make it with BulkEnricher.sandbox()")
+            raise _NotThereError(
+                "this enricher has no sandbox of its own: make it with BulkEnricher.sandbox()"
+            )
         return self._session.server
 
     @property
@@ -267,7 +273,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             ConfigError: It has none: `settings.store` is `None`.
         """
         if self._session.store is None:
-            raise ConfigError(Message("this enricher keeps nothing: ", Term("use_store")))
+            raise _NotThereError(Message("this enricher keeps nothing: ", Term("use_store")))
         return self._session.store
 
     def resolve_unknown(self, resolution: Resolution, *, requests: Iterable[int] | None = None) -> Resolved:

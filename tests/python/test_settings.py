@@ -221,6 +221,14 @@ def test_a_call_takes_no_budget() -> None:
         enricher.plan([], max_credits=Budget(3))  # type: ignore[call-overload]
 
 
+def test_what_an_enricher_does_not_have_is_no_attribute() -> None:
+    enricher = BulkEnricher("a-key", base_url="http://127.0.0.1:9", store=None)
+    assert not hasattr(enricher, "store")
+    assert getattr(enricher, "sandbox_server", None) is None
+    with pytest.raises(ConfigError, match="keeps nothing"):
+        _ = enricher.store
+
+
 def test_a_folder_that_is_not_there_is_not_made_for_a_store(tmp_path: Path) -> None:
     """A mistyped path would begin a new store, which pays for everything again."""
     with pytest.raises(ConfigError, match=r"^store is in the folder .*nodir, which does not exist: make the"):

@@ -6,42 +6,49 @@ use crate::identifier::invalid::Invalid;
 
 /// Reads digits that follow a `+`, with a pair of brackets around those from `start` to `end`.
 ///
-/// `+ (646) 555-0123` is a number of New York, and none of New Zealand: its country code would be 64. `+(971) 555-0123`
-/// could begin with the country code 971, so it is read as a number of the region only if no other number exists.
+/// The digits begin with a country code, as after any `+`, if such a number exists and the brackets do not cut the code in
+/// two. Otherwise, they may be those of a number of the region: `+(310) 555-0123` is a number of Los Angeles, and none of
+/// the Netherlands.
 ///
 /// # Errors
-/// [`Invalid::PhoneAmbiguous`] if the brackets contradict the country code, and the region has no such number.
+/// [`Invalid::PhoneAmbiguous`] if the value may be either number; and if the brackets cut the code, and the region has no
+/// such number.
 pub(super) fn read(
     digits: &str,
     (start, end): (usize, usize),
     region: Option<Region>,
 ) -> Result<String, Invalid> {
     let abroad = plans::international(digits);
-    let code = plans::code_length(digits);
-    if start > 0 && code.is_none_or(|code| start >= code) {
+    let Some(code) = plans::code_length(digits).filter(|code| start < *code) else { return abroad };
+    let is_cut = start > 0 || end < code;
+    let has_zero = digits.get(code..).is_some_and(|rest| rest.starts_with('0'));
+    let existing = abroad.as_ref().ok().filter(|number| !is_cut && plans::exists(number));
+    if existing.is_some() && (end == code || end == digits.len()) {
         return abroad;
     }
-    let is_code = start == 0 && code.is_none_or(|code| code == end);
     let region = region.filter(|region| *region != Region::INTERNATIONAL);
-    let at_home = region
-        .and_then(|region| plans::domestic(digits, region).ok())
-        .filter(|number| is_area(number, digits, end - start));
-    match at_home {
-        Some(at_home) => match abroad {
-            Ok(abroad) if is_code && at_home != abroad && plans::exists(&abroad) => {
-                Err(Invalid::PhoneAmbiguous)
-            }
-            _ => Ok(at_home),
+    let at_home = region.and_then(|region| plans::domestic(digits, region).ok());
+    let has_area =
+        |number: &String, if_none| area_length(number, digits).map_or(if_none, |area| area == end - start);
+    match existing {
+        Some(existing) => match at_home.filter(|number| has_area(number, false)) {
+            Some(at_home) if at_home != *existing => Err(Invalid::PhoneAmbiguous),
+            _ => abroad,
         },
-        None if is_code => abroad,
-        None => Err(Invalid::PhoneAmbiguous),
+        None => match at_home.filter(|number| has_area(number, true)) {
+            // It may be a number that is newer than our data, or one with the 0 that is dialled inside its country.
+            Some(_) if end == code && (abroad.is_ok() || has_zero) => Err(Invalid::PhoneAmbiguous),
+            Some(at_home) => Ok(at_home),
+            None if is_cut => Err(Invalid::PhoneAmbiguous),
+            None => abroad,
+        },
     }
 }
 
-/// Whether the area code of `number` has so many digits, together with its country code if that was written. Numbers
-/// without an area code, such as mobile numbers, have no fixed groups.
-fn is_area(number: &str, written: &str, bracket: usize) -> bool {
+/// The digits of the area code of `number`, together with its country code if that was written. `None` for numbers without
+/// an area code, such as mobile numbers, which have no fixed groups.
+fn area_length(number: &str, written: &str) -> Option<usize> {
     let has_code = number.strip_prefix('+').is_some_and(|number| number == written);
     let code = if has_code { plans::code_length(written).unwrap_or_default() } else { 0 };
-    plans::area_code_length(number).is_none_or(|area| code + area == bracket)
+    plans::area_code_length(number).map(|area| code + area)
 }

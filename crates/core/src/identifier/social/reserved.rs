@@ -308,7 +308,7 @@ pub(super) const WEIBO: &[&str] = &[
 
 #[rustfmt::skip] // a table
 pub(super) const TUMBLR: &[&str] = &[
-    "abuse", "activity", "blaze", "changes", "communities", "connect", "customize", "dashboard", "docs",
+    "abuse", "activity", "at", "blaze", "changes", "communities", "connect", "customize", "dashboard", "docs",
     "domains", "edit-blog", "gifts", "icons", "inbox", "invite", "liked", "likes", "logos", "lost_password",
     "mega-editor", "onboarding", "payment", "post", "preferences", "premium", "queue", "reblog",
     "recommended", "replies", "review-queue", "spotlight", "submissions", "subscriptions", "svc", "tagged",

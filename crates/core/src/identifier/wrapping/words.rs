@@ -31,17 +31,18 @@ const LABELS: [&str; 14] = [
 
 /// Words for an address that stand before a colon.
 #[rustfmt::skip] // a table
-const MAIL: [&str; 33] = [
+const MAIL: [&str; 38] = [
     "bcc", "cc", "contact", "contacto", "correo", "courriel", "e", "email", "emails", "epost", "from", "kontakt", "mail",
-    "mailto", "mails", "post", "posta", "poštový", "reply", "smtp", "sähköposti", "to", "почта", "メール", "メールアドレス",
-    "电子邮件", "电子邮箱", "邮件", "邮箱", "電子郵件", "電郵", "郵箱", "이메일",
+    "mailto", "mails", "mél", "pec", "post", "posta", "reply", "sender", "smtp", "sähköposti", "to", "адрес", "почта",
+    "メール", "メールアドレス", "电子邮件", "电子邮箱", "邮件", "邮箱", "邮箱地址", "電子郵件", "電郵", "郵箱", "이메일", "이메일주소",
 ];
 
 /// Words beside them.
 #[rustfmt::skip] // a table
-const MAIL_KINDS: [&str; 20] = [
-    "address", "adresse", "business", "company", "corporate", "customer", "electronico", "electrónico", "home", "id",
-    "main", "office", "personal", "primary", "privat", "private", "professional", "secondary", "user", "work",
+const MAIL_KINDS: [&str; 25] = [
+    "address", "adresse", "alternate", "business", "company", "corporate", "customer", "electronico", "electrónico", "home", "id",
+    "main", "new", "office", "official", "other", "personal", "primary", "privat", "private", "professional", "school",
+    "secondary", "user", "work",
 ];
 
 /// Whether `text` contains an e-mail address or a web address.
@@ -77,7 +78,9 @@ fn before(text: &str) -> Option<Cow<'_, str>> {
     };
     let is_named = |word: &&str| word.chars().count() > 2 && local.contains(&word.to_lowercase());
     let apart = words.ends_with(',') && name.len() > 1;
-    (name.iter().all(is_word) && (apart || name.iter().any(is_named))).then_some(Cow::Borrowed(address))
+    // A colon ends a label, which may be the whole name.
+    (!local.contains(':') && name.iter().all(is_word) && (apart || name.iter().any(is_named)))
+        .then_some(Cow::Borrowed(address))
 }
 
 /// Replaces words that stand for `@` and `.`: `ana[at]acme[dot]example`, `ana (at) acme.example`.
@@ -204,10 +207,10 @@ pub(super) fn label(text: &str) -> Option<Cow<'_, str>> {
 fn may_be_password(text: &str, label: &str, rest: &str) -> bool {
     let is_known = || {
         let lower = label.to_lowercase();
-        let words = || lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let is_mail =
-            |word: &str| MAIL.contains(&word) || word.ends_with("mail") || word.contains("mailadress");
-        words().any(is_mail) && words().all(|word| is_mail(word) || MAIL_KINDS.contains(&word))
+        let mut words = lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        // The name of a user has no blank.
+        label.contains(' ')
+            || words.all(|word| MAIL.contains(&word) || MAIL_KINDS.contains(&word) || word.contains("mail"))
     };
     let is_joined =
         !rest.starts_with([' ', '<', '(', '[', '"', '“']) && text.as_bytes().get(label.len()) == Some(&b':');

@@ -276,11 +276,16 @@ pub(crate) fn refuse_replaced(store: &Path) -> Result<(), Fault> {
     let file = SideFile::open(store).map_err(unusable)?;
     let mark = file.read_mark().ok();
     let is_same_file = mark.is_some_and(|mark| mark.ends_with(&file.store.1.to_le_bytes()));
-    if is_same_file && has_noted_generation(store, &file).unwrap_or(false) {
+    let is_noted = has_noted_generation(store, &file).unwrap_or(false);
+    if is_same_file && is_noted {
         return Ok(());
     }
     if file.is_locked().map_err(unusable)? {
         return Err(open_files::gone(store));
+    }
+    if is_noted {
+        // All files were restored together, and the store has got another number.
+        return Ok(());
     }
     // A side file that was copied together with its store says nothing about an earlier store.
     let is_of_here = mark.is_some_and(|mark| mark.get(16..24) == Some(&file.id.1.to_le_bytes()));
