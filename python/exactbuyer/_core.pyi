@@ -92,6 +92,9 @@ class Rows:
     def invalid(self) -> list[tuple[int, str]]:
         """Each row that cannot be looked up, and why; only before the rows are fed."""
 
+    def is_other_text(self) -> bool:
+        """Whether the rows that cannot be looked up only do not look like identifiers, as names do not."""
+
     def asking(self) -> int:
         """The number of rows with something to look up; only before the rows are fed."""
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
-from functools import cache
 from typing import Any
 
-from exactbuyer._core import Rows
 from exactbuyer.report.message import wrong
 from exactbuyer.report.wording import nearest
 
@@ -53,18 +51,3 @@ def moment(older_than: object) -> datetime:
     if isinstance(older_than, datetime) and older_than.tzinfo is not None:
         return older_than
     raise wrong("older_than", "must be a timedelta, or a datetime with its time zone")
-
-
-def is_other_text(invalid: list[tuple[int, str]]) -> bool:
-    """Whether a value is refused only because it does not look like an identifier, as a name does not.
-
-    An identifier that is masked, lacks its country or is several may be in the store in another form. A
-    search for it as text would find nothing, as if the store had nothing.
-    """
-    return all(reason in _reasons_of_other_text() for _, reason in invalid)
-
-
-@cache
-def _reasons_of_other_text() -> set[str]:
-    # The core has one reason for all texts that it does not recognise, and one for all placeholders.
-    return {reason for _, reason in Rows(["a name", "n/a"]).invalid()}

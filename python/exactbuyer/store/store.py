@@ -25,7 +25,7 @@ from exactbuyer.settings._checks import check_text, whole
 from exactbuyer.settings._paths import file_at
 from exactbuyer.settings._secret import Hidden
 
-from ._arguments import MOST_WHOLE, check_parts, check_requests, is_other_text, moment
+from ._arguments import MOST_WHOLE, check_parts, check_requests, moment
 from ._export import write_export
 from ._file import StoreFile, opened
 from .records import Answer, Doubt, Info, JournalEntry, Merged, Migrated, Purged, Reconciliation, Resolved
@@ -206,7 +206,7 @@ class Store(StoreFile):
         if not read.asking() and not invalid:
             raise ConfigError("there is nothing to find: give an identifier, or a text")
         if invalid:
-            if not isinstance(what, str) or field_type is not None or not is_other_text(invalid):
+            if not isinstance(what, str) or field_type is not None or not read.is_other_text():
                 raise self._refusal(read)
             return _answers(opened(self).find_text(what.strip()))
         return _answers(opened(self).find(read))

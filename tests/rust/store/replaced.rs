@@ -239,6 +239,19 @@ fn a_backup_is_not_opened_with_the_log_of_its_own_later_state() {
     }
 }
 
+/// As if the whole folder had been restored, and the store had got another number.
+#[test]
+fn a_copy_of_the_same_state_is_opened_with_its_log() {
+    let folder = Folder::new();
+    once(&folder, settings(), &Vendor::honest(), &["zoe"]);
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    other.kill();
+    fs::copy(folder.file("a.db"), folder.file("copy")).unwrap();
+    fs::rename(folder.file("copy"), folder.file("a.db")).unwrap();
+    assert_eq!(folder.store().unknown().unwrap().len(), 2);
+}
+
 #[test]
 fn a_backup_differs_from_the_state_that_was_copied() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());

@@ -24,7 +24,7 @@ use crate::settings;
 use crate::stores::store::Store;
 use exactbuyer_arrow::{counts_of, rows_of_asks};
 use exactbuyer_core::error::Error;
-use exactbuyer_core::identifier::{FieldType, Identifier};
+use exactbuyer_core::identifier::{FieldType, Identifier, Invalid};
 use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize};
 use exactbuyer_core::store::{Availability, Outcome, Terms};
 use exactbuyer_dispatch::terms;
@@ -127,6 +127,13 @@ impl Rows {
         })?;
         let mut texts = InvalidTexts::default();
         invalid.into_iter().map(|(number, why)| Ok((number, texts.of(py, why)?))).collect()
+    }
+
+    /// Whether the invalid rows only do not look like identifiers, as a name or `n/a` does not. An identifier that is masked,
+    /// lacks its country or is several is no such text.
+    fn is_other_text(&self) -> PyResult<bool> {
+        let is_refused = |row: &Row| matches!(row, Row::Invalid(_, why) if !matches!(why, Invalid::Unrecognised | Invalid::Placeholder));
+        self.look(|read| !read.rows.iter().any(is_refused))
     }
 
     /// It counts rows, not lookups: duplicates are not recognised here.
