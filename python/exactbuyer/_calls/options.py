@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from exactbuyer.exceptions import InvalidIdentifierError
 from exactbuyer.field_types import FieldType, RequiredField, check_field_type, check_required_fields
@@ -12,7 +12,7 @@ from exactbuyer.report.message import Message, Term, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings import check_max_credits
-from exactbuyer.settings._checks import whole
+from exactbuyer.settings._checks import one_of, whole
 
 if TYPE_CHECKING:
     from exactbuyer._core import Rows
@@ -80,9 +80,7 @@ OnError: TypeAlias = Literal["raise", "record"]
 
 def check_on_error(on_error: object) -> OnError:
     """`on_error`, if it is one; else a `ConfigError`."""
-    if isinstance(on_error, str) and on_error in {"raise", "record"}:
-        return cast("OnError", on_error)
-    raise wrong("on_error", f"must be 'raise' or 'record'; got {as_given(on_error, ('raise', 'record'))}")
+    return cast("OnError", one_of("on_error", on_error, get_args(OnError)))
 
 
 def refuse_invalid(parts: list[Rows]) -> None:

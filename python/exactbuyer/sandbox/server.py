@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from exactbuyer._core import SandboxServer
 from exactbuyer.report.wording import as_given
-from exactbuyer.settings._checks import check_text, number, seconds, whole
-from exactbuyer.settings._setting_checks import one_of
+from exactbuyer.settings._checks import check_text, number, one_of, seconds, whole
 
 from .faults import FAULTS
 from .ledger import Ledger
@@ -78,7 +77,7 @@ class Sandbox:
         check_text("api_key", api_key)
         check_text("retry_after", retry_after)
         if retry_after is not None:
-            one_of({"retry_after": retry_after}, "retry_after", ("seconds", "date"))
+            one_of("retry_after", retry_after, ("seconds", "date"))
         self._server = SandboxServer(
             {
                 "port": port,

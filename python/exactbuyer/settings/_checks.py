@@ -25,17 +25,17 @@ def check_text(name: str, *texts: object) -> None:
         raise wrong(name, "holds half a character or a NUL: write it anew")
 
 
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
+    """The text, if it is one of these; else a `ConfigError`."""
+    if not isinstance(value, str) or value not in allowed:
+        raise wrong(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
+    return value
+
+
 def whole(name: str, value: Any, least: int, most: int, *why: str) -> int:
-    """The number, if it is whole and in this range; else a `ConfigError`.
+    """The number, if it is whole and in this range; else a `ConfigError`, which says `why` after the range.
 
     numpy's integers are whole; booleans are not numbers.
-
-    Args:
-        name: The name of the setting or argument.
-        value: Its value.
-        least: The least that it may be.
-        most: The most that it may be.
-        why: What the message says after the range.
     """
     number = None
     with suppress(TypeError):
@@ -49,14 +49,14 @@ def whole(name: str, value: Any, least: int, most: int, *why: str) -> int:
 
 
 def seconds(name: str, value: Any, least: float, most: float, *why: str) -> float:
-    """A duration in seconds, if it is in this range; else a `ConfigError`. Other arguments: as `whole`."""
+    """A duration in seconds, if it is in this range; else a `ConfigError` as that of `whole`."""
     if isinstance(value, timedelta) and least <= value.total_seconds() <= most:
         return value.total_seconds()
     return number(name, value, least, most, *why, what=Term("seconds"))
 
 
 def number(name: str, value: Any, least: float, most: float, *why: str, what: str = "a number") -> float:
-    """A number, if it is in this range; else a `ConfigError`. Other arguments: as `whole`."""
+    """A number, if it is in this range; else a `ConfigError` as that of `whole`."""
     read = None
     if not isinstance(value, bool) and hasattr(value, "__float__"):
         with suppress(OverflowError, TypeError, ValueError):

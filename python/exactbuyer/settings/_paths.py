@@ -44,6 +44,15 @@ def is_address(place: object) -> bool:
     return isinstance(text, str) and _ADDRESS.search(text) is not None
 
 
+def path_text(place: object) -> str | None:
+    """A path as text; `None` if it is no path, or one of bytes."""
+    try:
+        text = cast("object", os.fspath(cast("os.PathLike[str]", place)))
+    except TypeError:
+        return None
+    return text if isinstance(text, str) else None
+
+
 def refuse_address(name: str) -> ConfigError:
     """The error to raise if an address was given instead of a path."""
     return wrong(
@@ -66,11 +75,8 @@ def file_at(name: str, place: Hidden) -> Path:
     """
     if is_address(place.expose()):
         raise refuse_address(name)
-    try:
-        text = cast("object", os.fspath(cast("str | os.PathLike[str]", place.expose())))
-    except TypeError:
-        text = None
-    if not isinstance(text, str) or not text.strip():
+    text = path_text(place.expose())
+    if text is None or not text.strip():
         raise wrong(name, "must be the path of a file, such as 'people.db'")
     check_path(name, text)
     return Path(text)

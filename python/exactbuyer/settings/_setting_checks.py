@@ -20,11 +20,12 @@ from exactbuyer.report.wording import as_given
 
 from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path, is_made_by_us
 from ._checks import check_text, is_torn, seconds
-from ._paths import check_path, is_address, refuse_address
+from ._paths import check_path, is_address, path_text, refuse_address
+from ._secret import ProxyUrl
 from .budget import Budget, check_credits
 
 if TYPE_CHECKING:
-    from ._secret import Hidden, ProxyUrl
+    from ._secret import Hidden
 
 BASE_URL = "https://api.exactbuyer.com"
 MOST_PRICE = 1_000_000
@@ -53,9 +54,8 @@ def check_max_credits(value: object) -> int | None:
     return None if value is None else check_credits(value)
 
 
-def age(given: Mapping[str, Any], name: str) -> float | None:
+def age(name: str, value: object) -> float | None:
     """An age in seconds. No number is taken: 30 may mean days or seconds, and a wrong age pays again."""
-    value = given[name]
     if value is None:
         return None
     if not isinstance(value, timedelta):
@@ -64,13 +64,6 @@ def age(given: Mapping[str, Any], name: str) -> float | None:
             f"must be a timedelta, as in timedelta(days=30), or None (no maximum); got {as_given(value)}",
         )
     return seconds(name, value, 0, 100 * 365 * 86_400, " (None: an answer in a store never ages)")
-
-
-def one_of(given: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
-    value = given[name]
-    if not isinstance(value, str) or value not in allowed:
-        raise wrong(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
-    return value
 
 
 def region(value: object) -> str | None:
@@ -121,13 +114,9 @@ def store_path(value: object, base_url: str) -> str | None:
             return None
     if is_address(value):
         raise refuse_address(name)
-    refusal = wrong(name, f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
-    try:
-        path = cast("object", os.fspath(cast("Any", value)))
-    except TypeError:
-        raise refusal from None
-    if not isinstance(path, str):
-        raise refusal
+    path = path_text(value)
+    if path is None:
+        raise wrong(name, f"must be 'auto', a path, or None to keep nothing; got a {type(value).__name__}")
     if not path.strip():
         raise wrong(name, "must be 'auto', a path, or None to keep nothing; got an empty text")
     check_path(name, path)
@@ -148,27 +137,26 @@ def check_folder_of_store(name: str, path: str) -> None:
         return
 
 
-def proxy(value: ProxyUrl | None) -> str | ProxyUrl | None:
+def proxy(value: object) -> str | ProxyUrl | None:
+    hidden = ProxyUrl.of(value)
+    if hidden is None:
+        return None
+    hidden.check()
+    return hidden if hidden.has_login() else hidden.without_login()
+
+
+def ca_bundle(value: object) -> str | None:
     if value is None:
         return None
-    value.check()
-    return value if value.has_login() else value.without_login()
-
-
-def path(given: Mapping[str, Any], name: str, what: str) -> str | None:
-    if given[name] is None:
-        return None
-    if is_address(given[name]):
+    right = "must be the path of a PEM file with the authorities to trust"
+    if is_address(value):
         # It is not shown: an address may hold a password.
-        raise wrong(name, f"must be the path of {what}, and not a URL")
-    try:
-        path = cast("object", os.fspath(given[name]))
-    except TypeError:
-        path = None
-    if isinstance(path, str):
-        check_path(name, path)
-        return path
-    raise wrong(name, f"must be the path of {what}; got {as_given(given[name])}")
+        raise wrong("ca_bundle", f"{right}, and not a URL")
+    path = path_text(value)
+    if path is None:
+        raise wrong("ca_bundle", f"{right}; got {as_given(value)}")
+    check_path("ca_bundle", path)
+    return path
 
 
 def credit_price(value: Any) -> tuple[Decimal, str] | None:

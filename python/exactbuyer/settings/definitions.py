@@ -20,7 +20,7 @@ from exactbuyer.field_types import RequiredField, check_required_fields
 
 from . import _setting_checks as checks
 from ._auto_store import STORE_VARIABLE
-from ._checks import check_text, seconds, whole
+from ._checks import check_text, one_of, seconds, whole
 from ._paths import is_address, refuse_address
 from ._secret import Hidden, ProxyUrl
 from .budget import Budget
@@ -63,42 +63,34 @@ class Definition(NamedTuple):
 
 
 def _setting(
-    check: Callable[..., Any], *arguments: Any, option: Option | None = None, core_name: str = "{}"
+    check: Callable[[Mapping[str, Any], str], Any], option: Option | None = None, core_name: str = "{}"
 ) -> Any:
-    def checked(given: Mapping[str, Any], name: str) -> Any:
-        return check(given, name, *arguments)
-
-    return field(metadata={"definition": Definition(checked, option, core_name)})
+    return field(metadata={"definition": Definition(check, option, core_name)})
 
 
 def _value(check: Callable[[Any], Any], option: Option | None = None, core_name: str = "{}") -> Any:
     """A setting whose check needs only its value."""
-
-    def checked(given: Mapping[str, Any], name: str) -> Any:
-        return check(given[name])
-
-    return _setting(checked, option=option, core_name=core_name)
+    return _setting(lambda given, name: check(given[name]), option, core_name)
 
 
 def _whole(least: int, most: int, why: str, text: str) -> Any:
-    def checked(given: Mapping[str, Any], name: str) -> int:
-        return whole(name, given[name], least, most, f" ({why})")
-
-    return _setting(checked, option=Option(text, int, "N"))
+    option = Option(text, int, "N")
+    return _setting(lambda given, name: whole(name, given[name], least, most, f" ({why})"), option)
 
 
 def _seconds(least: float, most: float, why: str, text: str | None = None) -> Any:
-    def checked(given: Mapping[str, Any], name: str) -> float:
-        return seconds(name, given[name], least, most, f" ({why})")
-
     option = None if text is None else Option(text, float, "SECONDS")
-    return _setting(checked, option=option, core_name="{}_s")
+    return _setting(lambda given, name: seconds(name, given[name], least, most, f" ({why})"), option, "{}_s")
+
+
+def _age() -> Any:
+    return _setting(lambda given, name: checks.age(name, given[name]), core_name="{}_s")
 
 
 def _one_of(values: Any, text: str | None = None, core_name: str = "{}") -> Any:
     allowed = get_args(values)
     option = None if text is None else Option(text, allowed)
-    return _setting(checks.one_of, allowed, option=option, core_name=core_name)
+    return _setting(lambda given, name: one_of(name, given[name], allowed), option, core_name)
 
 
 def _store(given: Mapping[str, Any], name: str) -> str | None:
@@ -114,10 +106,6 @@ def _store(given: Mapping[str, Any], name: str) -> str | None:
 
 def _max_credits(value: object) -> int | Budget | None:
     return value if isinstance(value, Budget) else checks.check_max_credits(value)
-
-
-def _proxy(value: object) -> str | ProxyUrl | None:
-    return checks.proxy(ProxyUrl.of(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -173,20 +161,17 @@ class Settings:
         "How long Ctrl-C waits for requests in flight. Default: {default:g}.",
     )
     default_region: str | None = _value(checks.region)
-    max_age: float | None = _setting(checks.age, core_name="{}_s")
-    miss_max_age: float | None = _setting(checks.age, core_name="{}_s")
+    max_age: float | None = _age()
+    miss_max_age: float | None = _age()
     na_values: tuple[str, ...] = _value(checks.na_values, core_name="")
     body: Body = _one_of(Body, "How requests are encoded. Default: form.")
     base_url: str = _value(checks.base_url)
     proxy: str | ProxyUrl | None = _value(
-        _proxy,
-        option=Option("The URL of a proxy. By default, HTTPS_PROXY is used.", str, "URL"),
-        core_name="",
+        checks.proxy, Option("The URL of a proxy. By default, HTTPS_PROXY is used.", str, "URL"), ""
     )
-    ca_bundle: str | None = _setting(
-        checks.path,
-        "a PEM file with the authorities to trust",
-        option=Option(
+    ca_bundle: str | None = _value(
+        checks.ca_bundle,
+        Option(
             "A PEM file with further certificate authorities to trust. By default, SSL_CERT_FILE is used.",
             str,
             "FILE",

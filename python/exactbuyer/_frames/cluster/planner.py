@@ -8,12 +8,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Rows
 from exactbuyer._frames.libraries import has_pyarrow, library
@@ -22,6 +21,7 @@ from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import TABLE, said, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import count
+from exactbuyer.settings._paths import path_text
 
 from .answers import Answers, Parts
 from .spool import Spool
@@ -124,10 +124,8 @@ def checked_path(answers: object) -> str | None:
     """The folder for answers, if it is one."""
     if answers is None:
         return None
-    path: object = None
-    if isinstance(answers, (str, os.PathLike)):
-        path = os.fspath(cast("str | os.PathLike[str]", answers))
-    if not isinstance(path, str) or not path:
+    path = path_text(answers)
+    if not path:
         raise wrong("answers", "must be the path or URL of a folder, such as 's3://bucket/answers'")
     # An @ alone is part of some addresses: abfs://container@account.dfs.core.windows.net
     if re.search(r"://[^/@]*:[^/]*@", path):
