@@ -9,10 +9,9 @@ from collections.abc import Hashable, Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ._calls.cluster_call import ClusterCall, call_of_frame
 from ._calls.options import CallOptions
 from ._calls.streams import TableStream
-from ._calls.table_calls import TableCall, TableStreamCall
+from ._calls.table_calls import ClusterCall, StoredClusterCall, TableCall, TableStreamCall
 from ._calls.waiting import run_to_end, run_to_end_async
 from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
 from ._frames.cluster.planner import ClusterInput
@@ -192,24 +191,18 @@ class TableCalls:
                 self._session.check(options)
                 frame = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
                 frame.prepare()
-                kind = call_of_frame(has_store=settings.store is not None)
+                kind = ClusterCall if settings.store is None else StoredClusterCall
                 watch = Watch(progress, frame.rows)
                 call: TableCall | ClusterCall
                 call = self._session.begin(kind, "enrich_table", options, watch).work_on(frame)
-                parts = frame.parts()
             elif is_reader(data):
                 reader = reader_of(data, table_request, settings)
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
                 return reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
             else:
-                table_input = TableInput(data, table_request, settings)
-                watch = Watch(progress, table_input.rows)
-                asking = None if table_input.rows else 0
-                call = self._session.begin(TableCall, "enrich_table", options, watch, asking=asking)
-                call.work_on(table_input)
-                parts = table_input.parts()
-        return run_to_end(call, parts, "record").table
+                call = self._begin_in_memory("enrich_table", data, table_request, options, progress)
+        return run_to_end(call, call.source.parts(), "record").table
 
     @overload
     async def enrich_table_async(
@@ -293,13 +286,19 @@ class TableCalls:
                     "a frame of a cluster blocks the loop while its jobs run: pass it to enrich_table, as in "
                     "await asyncio.to_thread(enricher.enrich_table, frame, by=…)"
                 )
-            table_input = TableInput(data, table_request, self._session.settings)
-            call = self._session.begin(
-                TableCall,
-                "enrich_table_async",
-                options,
-                Watch(progress, table_input.rows),
-                asking=None if table_input.rows else 0,
-            )
-        call.work_on(table_input)
-        return (await run_to_end_async(call, table_input.parts(), "record")).table
+            call = self._begin_in_memory("enrich_table_async", data, table_request, options, progress)
+        return (await run_to_end_async(call, call.source.parts(), "record")).table
+
+    def _begin_in_memory(
+        self,
+        name: str,
+        data: object,
+        table_request: TableRequest,
+        options: CallOptions,
+        progress: ProgressOption,
+    ) -> TableCall:
+        """Begins the call for a table that is there as a whole."""
+        table_input = TableInput(data, table_request, self._session.settings)
+        watch = Watch(progress, table_input.rows)
+        asking = None if table_input.rows else 0
+        return self._session.begin(TableCall, name, options, watch, asking=asking).work_on(table_input)

@@ -15,7 +15,7 @@ from fake_cluster import FakeFrame, Partitions, WholeFrame
 from keys import KEY
 
 from exactbuyer import BulkEnricher, ConfigError, IncompleteWarning
-from exactbuyer._calls.cluster_call import StoredClusterCall
+from exactbuyer._calls.table_calls import StoredClusterCall
 from exactbuyer._core import RULES_VERSION, Rows
 from exactbuyer._frames import table_input
 from exactbuyer._frames.cluster import answers as answers_module

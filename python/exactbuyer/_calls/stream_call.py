@@ -35,16 +35,16 @@ class StreamCall(Call, Generic[ItemT]):
     """A call that hands out items in order, each for one row or more, and keeps them until then."""
 
     whole = False
+    fed = 0
+    ended = False
+    """Whether no more rows come."""
+    trouble: Exception | None = None
+    """What the source raised, or the reader of its rows. It is raised in its place."""
 
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
-        self.fed = 0
-        self.ended = False
-        """Whether no more rows come."""
-        self.trouble: Exception | None = None
-        """What the source raised, or the reader of its rows. It is raised in its place."""
-        self.part_rows = min(self.settings.chunk_size, options.read_ahead or self.settings.chunk_size)
+    @property
+    def part_rows(self) -> int:
         """The most rows that are read at a time."""
+        return min(self.settings.chunk_size, self._options.read_ahead or self.settings.chunk_size)
 
     def has_room(self) -> bool:
         """Whether a part of the source may be read."""

@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from exactbuyer._frames.cluster.planner import ClusterInput
 from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.readers import TableReader
-from exactbuyer._frames.table_input import TableInput, block_rows
+from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput, TableSource, block_rows
 from exactbuyer.report._warnings import warn_of_column
 from exactbuyer.report.message import TABLE
 from exactbuyer.report.wording import count
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from exactbuyer._core import Batches, Rows, Run, Table
-    from exactbuyer._frames.request import TableRequest
     from exactbuyer.report.progress import Watch
     from exactbuyer.report.receipt import Receipt
 
@@ -39,21 +39,7 @@ _NEARLY_ALL = 0.9
 """Even a column of dirty values has more of them that can be looked up."""
 
 
-class TableSource(Protocol):
-    """A table of some kind, and what is wanted of it."""
-
-    table: Table
-    table_request: TableRequest
-
-
-class WholeSource(TableSource, Protocol):
-    """A table whose rows are all there."""
-
-    rows: int
-
-
 SourceT = TypeVar("SourceT", bound=TableSource)
-WholeT = TypeVar("WholeT", bound=WholeSource)
 
 
 class TableCallBase(Call, Generic[SourceT]):
@@ -117,7 +103,7 @@ class TableCallBase(Call, Generic[SourceT]):
         return replace(super()._current_receipt(), misfits=self.source.table.misfits(), reasons=reasons)
 
 
-class WholeTableCall(TableCallBase[WholeT]):
+class WholeTableCall(TableCallBase[SourceT]):
     """A call whose table is there as a whole."""
 
     def feed(self, rows: Rows) -> None:
@@ -142,14 +128,58 @@ class WholeTableCall(TableCallBase[WholeT]):
 class TableCall(WholeTableCall[TableInput]):
     """A call for a table in memory."""
 
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
-        self._blocks: list[Batches] = []
-
     def rest(self) -> Results:
         self._finish(self.source.rows)
-        self._blocks.extend(taken(self.source.table))
-        return Results(table=self.source.done(self._blocks, self._current_receipt()))
+        self.source.blocks.extend(taken(self.source.table))
+        return Results(table=self.source.done(self._current_receipt()))
+
+
+class ClusterCall(WholeTableCall[ClusterInput]):
+    """A call for a frame of a cluster: its distinct rows are looked up, and their answers saved as they come.
+
+    It knows all distinct rows before it sends anything, so it recognises duplicates without a store. It keeps
+    all of them in memory, about 100 bytes each.
+    """
+
+    _fed = 0
+
+    def feed(self, rows: Rows) -> None:
+        while not self._has_room(len(rows)) and not self.over():
+            self.step()
+        # An error about settings would also refuse all other rows.
+        if not self.refused():
+            self._fed += len(rows)
+            super().feed(rows)
+
+    def _has_room(self, more: int) -> bool:  # noqa: ARG002
+        return True
+
+    def collect(self) -> None:
+        super().collect()
+        self.source.answers.blocks.extend(taken(self.source.table))
+        self.source.answers.save()
+
+    def rest(self) -> Results:
+        answers = self.source.answers
+        self._finish(len(self.source.spool))
+        answers.blocks.extend(taken(self.source.table))
+        answers.save(last=True)
+        return Results(table=self.source.done())
+
+    def _current_receipt(self) -> Receipt:
+        return replace(super()._current_receipt(), answers=self.source.answers.folder)
+
+
+class StoredClusterCall(ClusterCall):
+    """The same with a store, which recognises what was sent before: only some rows are in memory."""
+
+    whole = False
+    window = BLOCK_ROWS
+    """Rows are distinct: a lookup comes again only as an alternative in a row with several columns."""
+
+    def _has_room(self, more: int) -> bool:
+        undelivered = self._fed - self.source.answers.received
+        return not undelivered or undelivered + more <= self.settings.window_rows
 
 
 class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
@@ -157,10 +187,13 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
 
     def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
         super().__init__(run, name, session, options, watch)
-        self.part_rows = block_rows(self.settings.window_rows)
         self._handed_out = 0
         self._sources: deque[Any] = deque()
         self._ready: deque[tuple[Batches, Any]] = deque()
+
+    @property
+    def part_rows(self) -> int:
+        return block_rows(self.settings.window_rows)
 
     def read(self, part: Any, first_row: int) -> Rows:
         # A block is read as a whole, or not at all.

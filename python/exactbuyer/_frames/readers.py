@@ -9,30 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from exactbuyer._core import ArrowOutput, Batches, Rows, Table
+from exactbuyer._core import ArrowOutput, Batches, Rows
 
 from .arrow import schema_beside, table_beside
 from .libraries import arrow_input, as_kind, home_of, library
 from .metadata import known_columns
-from .table_input import read_lookup_columns
+from .table_input import TableSource, read_lookup_columns
 
 if TYPE_CHECKING:
     from exactbuyer.settings import Settings
 
+    from .frame import Cells
     from .request import TableRequest
 
 
-class TableReader:
+class TableReader(TableSource):
     """A reader, and what is wanted of it."""
 
     def __init__(self, data: Any, table_request: TableRequest, settings: Settings) -> None:
         self._settings = settings
         names, metadata = self._open(data)
-        self.table_request = table_request = table_request.resolved_in(names)
-        self.table: Table = table_request.table()
-        known = known_columns(metadata).get(table_request.prefix, [])
-        self.dropped = table_request.replaced(names, self.table.names(), known)
-        table_request.check([*names])
+        super().__init__([*names], table_request, known_columns(metadata).get(table_request.prefix, []))
+        self.table_request.check([*names])
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._kind: type[Any] = type(cast("object", data))
@@ -47,10 +45,11 @@ class TableReader:
 
     def read(self, rows: Any, *, first_row: int) -> Rows:
         """Reads the rows of one part."""
-        table_request = self.table_request
-        cells = {label: (rows.column(label), "") for label, _ in table_request.by}
-        region = None if table_request.region is None else (rows.column(table_request.region), "")
-        return read_lookup_columns(cells, region, table_request, self._settings).rows(0, len(rows), first_row)
+
+        def cells(label: str, **_: bool) -> Cells:
+            return rows.column(label), ""
+
+        return read_lookup_columns(cells, self.table_request, self._settings).rows(0, len(rows), first_row)
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         """A part with its new columns."""

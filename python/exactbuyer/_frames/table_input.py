@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._core import Batches, ByColumns, Rows, Table
@@ -14,10 +14,11 @@ from .libraries import aligned
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
+    from exactbuyer.field_types import FieldType
     from exactbuyer.report.receipt import Receipt
     from exactbuyer.settings import Settings
 
-    from .frame import Cells, Frame
+    from .frame import Cells
     from .request import TableRequest
 
 
@@ -37,8 +38,34 @@ class TextRules(NamedTuple):
     na_values: tuple[str, ...]
 
 
-class TableInput:
-    """A table, and what is wanted of it."""
+class TableSource:
+    """A table of some kind, and what is wanted of it.
+
+    Attributes:
+        table_request: What is wanted, with the names that the table's columns have.
+        table: The columns that the table gets, under construction.
+        dropped: The labels of the columns of an earlier call, which these replace.
+        rows: The number of rows; 0 if the table comes batch by batch.
+    """
+
+    rows = 0
+
+    def __init__(
+        self,
+        names: list[Hashable],
+        table_request: TableRequest,
+        added_before: Iterable[str] = (),
+        label: Callable[[str], Hashable] = str,
+        *,
+        large_text: bool = False,
+    ) -> None:
+        self.table_request = table_request.resolved_in(names)
+        self.table: Table = self.table_request.table(large_text=large_text)
+        self.dropped = self.table_request.replaced(names, self.table.names(), added_before, label)
+
+
+class TableInput(TableSource):
+    """A table that is there as a whole. `blocks` are its new columns, as far as they are known."""
 
     def __init__(self, data: object, table_request: TableRequest, settings: Settings) -> None:
         if is_reader(data):
@@ -46,22 +73,16 @@ class TableInput:
                 "data can be read only once, batch by batch: here it has to be a table, such as "
                 "reader.read_all() gives"
             )
-        self.frame: Frame = frame_of(data)
-        table_request = table_request.resolved_in(self.frame.names())
-        self.table: Table = table_request.table(large_text=self.frame.keeps_large_text())
-        self.table_request = table_request
-        self._names = self.table.names()
-        self._known = dict(self.frame.added_before())
+        self._frame = frame = frame_of(data)
+        self._known = dict(frame.added_before())
         before = self._known.get(table_request.prefix, [])
-        self.dropped = table_request.replaced(self.frame.names(), self._names, before, self.frame.label)
-        if self.frame.has_names():
-            table_request.check(self.frame.names(), self.frame.index_names())
-        cells = {label: self.frame.cells(label) for label, _ in table_request.by}
-        region = (
-            None if table_request.region is None else self.frame.cells(table_request.region, is_region=True)
-        )
-        self._by = read_lookup_columns(cells, region, table_request, settings)
+        large_text = frame.keeps_large_text()
+        super().__init__(frame.names(), table_request, before, frame.label, large_text=large_text)
+        if frame.has_names():
+            self.table_request.check(frame.names(), frame.index_names())
+        self._by = read_lookup_columns(frame.cells, self.table_request, settings)
         self.rows = len(self._by)
+        self.blocks: list[Batches] = []
 
     def parts(self) -> Iterator[Rows]:
         """The rows, read block by block."""
@@ -72,28 +93,26 @@ class TableInput:
         """The rows, read at once."""
         return self._by.rows(0, self.rows, 0)
 
-    def done(self, blocks: list[Batches], receipt: Receipt) -> Any:
+    def done(self, receipt: Receipt) -> Any:
         """The table with its new columns, of the same kind as it was."""
-        added = Batches.concat(self.table, blocks)
+        added = Batches.concat(self.table, self.blocks)
         notes = Notes({RECEIPT_KEY: receipt.to_dict()})
-        notes[COLUMNS_KEY] = {**self._known, self.table_request.prefix: self._names}
-        return self.frame.beside(added, self.dropped, notes)
+        notes[COLUMNS_KEY] = {**self._known, self.table_request.prefix: self.table.names()}
+        return self._frame.beside(added, self.dropped, notes)
 
 
 def read_lookup_columns(
-    cells: Mapping[Any, Cells],
-    region: Cells | None,
-    table_request: TableRequest,
-    settings: Settings | TextRules,
+    cells_of: Callable[..., Cells], table_request: TableRequest, settings: Settings | TextRules
 ) -> ByColumns:
-    """The columns to look up."""
-    given = [
-        (_shown_to_core(label), kind, aligned(cells[label][0]), cells[label][1], list(marks))
-        for (label, kind), marks in zip(table_request.by, table_request.marks, strict=True)
-    ]
+    """The columns to look up; `cells_of` reads a column, as `Frame.cells` does."""
+    given: list[tuple[str, FieldType | None, object, str, list[str]]] = []
+    for (label, kind), marks in zip(table_request.by, table_request.marks, strict=True):
+        cells, name = cells_of(label)
+        given.append((_shown_to_core(label), kind, aligned(cells), name, list(marks)))
     regions = None
-    if region is not None:
-        regions = _shown_to_core(table_request.region), aligned(region[0]), region[1]
+    if table_request.region is not None:
+        cells, name = cells_of(table_request.region, is_region=True)
+        regions = _shown_to_core(table_request.region), aligned(cells), name
     try:
         return ByColumns(
             given, region=regions, default_region=settings.default_region, na_values=settings.na_values
@@ -107,9 +126,9 @@ def read_lookup_columns(
         if at is None:
             raise
         name, column = at
-        kind = getattr(column, "dtype", None) or getattr(column, "type", None) or type(column).__name__
+        dtype = getattr(column, "dtype", None) or getattr(column, "type", None) or type(column).__name__
         raise ConfigError(
-            f"column {name!r} is of type {kind}, which cannot be read by Arrow's C interface: make it text "
+            f"column {name!r} is of type {dtype}, which cannot be read by Arrow's C interface: make it text "
             f"first"
         ) from trouble
 

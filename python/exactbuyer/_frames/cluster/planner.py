@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Rows
 from exactbuyer._frames.libraries import has_pyarrow, library
-from exactbuyer._frames.table_input import BLOCK_ROWS, TextRules, block_rows
+from exactbuyer._frames.table_input import BLOCK_ROWS, TableSource, TextRules, block_rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import TABLE, said, wrong
 from exactbuyer.report.results import Problem
@@ -28,7 +28,6 @@ from .spool import Spool
 from .workers import Joiner, KeyMaker
 
 if TYPE_CHECKING:
-    from exactbuyer._core import Table
     from exactbuyer._frames.request import TableRequest
     from exactbuyer.report.plan import Plan
     from exactbuyer.settings import Settings
@@ -39,7 +38,7 @@ MOST_IN_MEMORY = 200_000
 """Distinct rows whose answers are kept at the caller if `answers` names no place for them."""
 
 
-class ClusterInput:
+class ClusterInput(TableSource):
     """A frame of an engine, and what is wanted of it."""
 
     def __init__(
@@ -53,15 +52,11 @@ class ClusterInput:
             )
         self.frame = frame
         names = frame.names()
-        table_request = table_request.resolved_in(names)
-        self.table: Table = table_request.table()
-        self.table_request = table_request
-        added = self.table.names()
-        dropped = table_request.replaced(names, added, [])
-        table_request.check(names)
-        keys = KeyMaker.of(table_request, TextRules(settings.default_region, settings.na_values))
+        super().__init__(names, table_request)
+        self.table_request.check(names)
+        keys = KeyMaker.of(self.table_request, TextRules(settings.default_region, settings.na_values))
         schema = library("pyarrow").schema(self.table)
-        self.joiner = Joiner(keys, schema, tuple(dropped))
+        self.joiner = Joiner(keys, schema, tuple(self.dropped))
         # Fails here and not on a worker if the type of a column cannot be looked up.
         self.joiner(frame.empty(), self.joiner.nothing())
         self.spool = Spool(frame.distinct(keys))

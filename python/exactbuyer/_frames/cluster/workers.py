@@ -46,7 +46,6 @@ class KeyMaker:
     @classmethod
     def of(cls, request: TableRequest, rules: TextRules) -> KeyMaker:
         """One for these columns."""
-        rules = TextRules(rules.default_region, rules.na_values)
         return cls(replace(request, columns=(), words={}), rules)
 
     def keys(self, frame: Frame) -> Any:
@@ -56,10 +55,7 @@ class KeyMaker:
                 f"a worker has rules for identifiers of version {RULES_VERSION}, the caller of version "
                 f"{self.rules_version}: install the same release of exactbuyer on both. Nothing was sent"
             )
-        request = self.request
-        cells = {label: frame.cells(label) for label, _ in request.by}
-        region = None if request.region is None else frame.cells(request.region, is_region=True)
-        columns = read_lookup_columns(cells, region, request, self.rules)
+        columns = read_lookup_columns(frame.cells, self.request, self.rules)
         return library("pyarrow").table(columns.keys(0, len(columns)))
 
     def distinct(self, data: Any) -> Any:
