@@ -126,7 +126,6 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
             raise
         except BaseException:
             self._detach()
-            self._end_reading()
             raise
         raise StopAsyncIteration
 
@@ -173,7 +172,6 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
             if trouble is not None and not isinstance(trouble, Exception):
                 # `recover()` returns the rows in flight, and the rows before them.
                 self._detach()
-                self._end_reading()
                 raise trouble
             call.end(trouble)
 
@@ -184,6 +182,12 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
         if self._waiter is not None:
             self._waiter.close()
         return Waiter(self._call)
+
+    def _detach(self) -> None:
+        try:
+            super()._detach()
+        finally:
+            self._end_reading()
 
     def _end_reading(self) -> None:
         if self._reader is not None:
@@ -211,11 +215,6 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
         if self._reader is not None:
             await self._reader.wait_until_closed()
 
-    def __del__(self) -> None:
-        super().__del__()
-        with suppress(Exception):
-            self._end_reading()
-
     async def __aenter__(self) -> Self:
         return self
 
@@ -223,6 +222,5 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
         if kind is GeneratorExit:
             # The collector closes the coroutine, which can wait for nothing any more.
             self._detach()
-            self._end_reading()
         else:
             await self.aclose()
