@@ -57,8 +57,9 @@ class OverwritePolicy:
         Raises:
             ConfigError: The file there is a store, an input, or not an earlier output.
         """
-        self._check_spared(target, _status(target))
-        if self.force or not _has_bytes(target) or self.is_earlier(target):
+        there = _status(target)
+        self._check_spared(target, there)
+        if self.force or there is None or not there.st_size or self.is_earlier(target):
             return
         raise ConfigError(
             Message(f"the output {target} exists and is not an earlier output of exactbuyer: ", self.fix)
@@ -86,10 +87,11 @@ class OverwritePolicy:
         inputs = list(self.inputs)
         if _is_one_of(target, there, inputs) or _is_open(there, self.descriptors):
             raise ConfigError(f"the output {target} is also the input: name another file")
-        folders = (path for path in inputs if _is_folder(path))
-        folder = next((path for path in folders if _is_within(target, there, path)), None)
-        if folder is not None:
-            raise ConfigError(f"the output {target} is in the input folder {folder}: name a file elsewhere")
+        for folder in filter(os.path.isdir, inputs):
+            if _is_within(target, there, folder):
+                raise ConfigError(
+                    f"the output {target} is in the input folder {folder}: name a file elsewhere"
+                )
 
 
 def is_of_a_store(path: Path) -> bool:
@@ -108,13 +110,9 @@ def _is_database(path: Path) -> bool:
     # With side files there is no need to open the file, which this process may have open.
     if any(os.path.lexists(f"{path}{end}") for end in SIDE_FILES):
         return True
-    return _first_bytes(path).startswith(_MAGIC)
-
-
-def _first_bytes(path: Path) -> bytes:
     with suppress(OSError), path.open("rb") as stream:
-        return stream.read(_MAGIC_BYTES)
-    return b""
+        return stream.read(_MAGIC_BYTES).startswith(_MAGIC)
+    return False
 
 
 def _files_of(store: Path) -> Iterable[Path]:
@@ -150,11 +148,6 @@ def _is_within(target: Path, there: os.stat_result | None, folder: Path) -> bool
     return there is not None and _is_one_of(target, there, folder.rglob("*"))
 
 
-def _is_folder(path: Path) -> bool:
-    there = _status(path)
-    return there is not None and stat.S_ISDIR(there.st_mode)
-
-
 def _is_same_folder(one: Path, other: Path) -> bool:
     with suppress(OSError):
         return one.samefile(other)
@@ -165,11 +158,6 @@ def _status(path: Path) -> os.stat_result | None:
     with suppress(OSError, ValueError):
         return path.stat()
     return None
-
-
-def _has_bytes(path: Path) -> bool:
-    there = _status(path)
-    return there is not None and there.st_size > 0
 
 
 def _folded(path: Path) -> str:
