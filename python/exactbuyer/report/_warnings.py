@@ -23,7 +23,7 @@ MANY_ROWS = 1_000
 
 def warn_of_store(message: str) -> None:
     """A problem with the store that the user should look at."""
-    warnings.warn(StoreWarning(message), stacklevel=_callers_level())
+    _warn(StoreWarning(message))
 
 
 def warn_of_nothing_kept() -> None:
@@ -56,7 +56,7 @@ def warn_not_stored(results: Results, receipt: Receipt, store: str | None) -> No
         f"the answers to {count(receipt.not_stored, 'lookup')} could not be stored. Only what this call "
         f"returned has them: keep it, and check the store ({store})"
     )
-    warnings.warn(StoreWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+    _warn(StoreWarning(message, results=results, receipt=receipt))
 
 
 def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
@@ -65,18 +65,17 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
         open_rows,
         ". Open rows have the status 'unknown' (may have been charged) or 'not_sent' (free): see receipt.",
     )
-    warnings.warn(IncompleteWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+    _warn(IncompleteWarning(message, results=results, receipt=receipt))
 
 
 def warn_of_column(message: str, results: Results, receipt: Receipt) -> None:
     """The `by` or `columns` of a table seem to be wrong."""
-    warnings.warn(ColumnWarning(message, results=results, receipt=receipt), stacklevel=_callers_level())
+    _warn(ColumnWarning(message, results=results, receipt=receipt))
 
 
-def _callers_level() -> int:
-    """The `stacklevel` of the first frame outside this package, seen from the caller of this function."""
+def _warn(warning: Warning) -> None:
+    """Warns at the line of the first frame outside this package."""
     here, level, frame = str(Path(__file__).parents[1]), 1, inspect.currentframe()
-    frame = frame.f_back if frame is not None else None
     while frame is not None and frame.f_code.co_filename.startswith(here):
         frame, level = frame.f_back, level + 1
-    return level
+    warnings.warn(warning, stacklevel=level)

@@ -11,8 +11,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
@@ -143,10 +143,9 @@ class Display:
         """Shows it; `last`: the run is over, or nobody waits for it any more."""
         raise NotImplementedError
 
-    @contextmanager
-    def aside(self) -> Generator[None]:
-        """Inside, other lines can be written to the terminal."""
-        yield
+    def say(self, text: str) -> None:
+        """Writes another line to the terminal."""
+        write_line(text)
 
     def close(self) -> None:
         """Shows nothing more."""
@@ -202,8 +201,8 @@ class Watch:
 
     def say(self, text: str) -> None:
         """Writes a line to stderr, above a bar."""
-        with suppress(Exception), (self._display or Display()).aside():
-            write_line(text)
+        with suppress(Exception):
+            (self._display or Display()).say(text)
 
     def close(self) -> None:
         """Removes the display."""
@@ -258,14 +257,12 @@ class _Bar(Display):
         bar.set_description_str(text, refresh=False)
         bar.refresh()
 
-    @contextmanager
-    def aside(self) -> Generator[None]:
-        if self._bar is None:
-            yield
-            return
-        self._bar.clear()
-        yield
-        self._bar.refresh()
+    def say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        super().say(text)
+        if self._bar is not None:
+            self._bar.refresh()
 
     def close(self) -> None:
         if self._bar is not None:

@@ -233,7 +233,7 @@ class Receipt:
         if self == Receipt():
             return other
         return Receipt(
-            **{name: getattr(self, name) + getattr(other, name) for name in _ADDED},
+            **{name: getattr(self, name) + getattr(other, name) for name in _NUMBERS},
             stopped=other.stopped or self.stopped,
             stopped_error=other.stopped_error if other.stopped else self.stopped_error,
             inherited_since=min(filter(None, [self.inherited_since, other.inherited_since]), default=None),
@@ -375,15 +375,4 @@ def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:
     return tuple(Note(*note) for note in requests.items())
 
 
-_TOGETHER = {
-    "answers",
-    "reasons",
-    "stopped",
-    "stopped_error",
-    "notes",
-    "credit_price",
-    "inherited_since",
-    "in_store",
-    "store_only",
-}
-_ADDED = [field.name for field in fields(Receipt) if field.name not in _TOGETHER]
+_NUMBERS = [field.name for field in fields(Receipt) if field.type in {"int", "float"}]
