@@ -34,7 +34,6 @@ class PyarrowFrame(Frame):
 
     def __init__(self, data: Any) -> None:
         pa = library("pyarrow")
-
         self._batch = isinstance(data, pa.RecordBatch)
         self._table = pa.Table.from_batches([data]) if self._batch else data
 

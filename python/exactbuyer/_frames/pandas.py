@@ -49,7 +49,6 @@ class PandasFrame(Frame):
             raise ConfigError(f"column {label_for_message(label)} is of type {name}, which cannot {why}")
         if name != "object" and has_pyarrow():
             pa = library("pyarrow")
-
             try:
                 return pa.array(column, from_pandas=True), name
             except (pa.ArrowException, TypeError, ValueError):
@@ -59,7 +58,6 @@ class PandasFrame(Frame):
 
     def keeps_large_text(self) -> bool:
         pd = library("pandas")
-
         return has_pyarrow() and isinstance(pd.Series(["text"]).dtype, pd.StringDtype)
 
     def added_before(self) -> Mapping[str, list[str]]:
@@ -67,7 +65,6 @@ class PandasFrame(Frame):
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
         pd = library("pandas")
-
         frame = self._frame
         kept = frame.loc[:, [name not in set(dropped) for name in frame.columns]] if dropped else frame
         arrays = _arrays(added, self._text_dtype())
@@ -84,7 +81,6 @@ class PandasFrame(Frame):
     def _text_dtype(self) -> Any:
         """The dtype for text: pandas' usual one; if that is `object`, that of the caller's text columns."""
         pd = library("pandas")
-
         usual = pd.Series(["text"]).dtype
         if not _is_object(usual) or any(map(_is_object, self._looked_up)):
             return usual
@@ -98,7 +94,6 @@ def _is_object(dtype: Any) -> bool:
 
 def _is_text(dtype: Any) -> bool:
     pd = library("pandas")
-
     if isinstance(dtype, pd.StringDtype):
         return True
     pa = library("pyarrow") if isinstance(dtype, pd.ArrowDtype) else None
@@ -109,7 +104,6 @@ def _arrays(added: Batches, text_dtype: Any) -> dict[str, Any]:
     if not has_pyarrow():
         return {name: _without_arrow(*added.objects(name), text_dtype) for name in added.names()}
     pa = library("pyarrow")
-
     table = pa.table(added)
     columns = zip(table.column_names, table.columns, strict=True)
     return {name: _array(column, text_dtype) for name, column in columns}
@@ -118,7 +112,6 @@ def _arrays(added: Batches, text_dtype: Any) -> dict[str, Any]:
 def _array(column: Any, text_dtype: Any) -> Any:
     """An Arrow column with pandas' own dtype. Lists, for which pandas has no dtype, stay Arrow's."""
     pa, pd = library("pyarrow"), library("pandas")
-
     kind = column.type
     if kind == pa.string_view():
         kind = pa.large_string()
@@ -144,7 +137,6 @@ def _array(column: Any, text_dtype: Any) -> Any:
 
 def _without_arrow(values: list[Any], kind: str, text_dtype: Any) -> Any:
     pd = library("pandas")
-
     if kind == "timestamp":
         return pd.to_datetime(pd.array(values, dtype="Int64"), unit="us", utc=True).as_unit("us")
     if kind == "date":

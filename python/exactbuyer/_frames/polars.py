@@ -37,7 +37,6 @@ class PolarsFrame(Frame):
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:  # noqa: ARG002
         pl = library("polars")
-
         beside = pl.DataFrame(added)
         frame = self._frame.drop(dropped).hstack(beside) if self._frame.width else beside
         return frame.lazy() if self._lazy else frame

@@ -75,18 +75,15 @@ class PyarrowTableReader(TableReader):
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         pa = library("pyarrow")
-
         table = table_beside(pa.Table.from_batches([source]), block, self.dropped)
         return cast("list[Any]", table.to_batches())
 
     def whole(self, joined: list[Any]) -> Any:
         pa = library("pyarrow")
-
         return pa.Table.from_batches(joined)
 
     def out(self, parts: Iterator[Any]) -> Any:
         pa = library("pyarrow")
-
         schema = schema_beside(self._source.schema, self.table, self.dropped)
         return pa.RecordBatchReader.from_batches(schema, parts)
 
