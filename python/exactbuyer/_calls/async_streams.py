@@ -12,7 +12,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.results import Result
 
 from .call import TICK_S
-from .streams import StreamBase, log_unread_rows
+from .streams import StreamBase
 from .waiting import Waiter
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
             finally:
                 call.detach()
                 self._end_reading()
-                log_unread_rows(call)
+                call.log_unread_rows()
         self._let_go()
         if self._reader is not None:
             await self._reader.wait_until_closed()

@@ -84,9 +84,9 @@ class Origin:
     proxy_login: bool = False
 
     @classmethod
-    def here(cls, store: StoreId | None, *, proxy_login: bool = False) -> Origin:
+    def here(cls, store: StoreId | None) -> Origin:
         """The origin of copies that are made of an enricher in this process."""
-        return cls(_Process.id, store, proxy_login)
+        return cls(_Process.id, store)
 
     def check(self, settings: Settings, store: Store | None) -> None:
         """Checks that a copy may send: nothing is paid for twice, and all copies share one ceiling.

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from exactbuyer.results import Results
 
 from .call import Call
 
-if TYPE_CHECKING:
-    from exactbuyer._core import Run
-    from exactbuyer.report.progress import Watch
-
-    from .options import CallOptions
-    from .session import Session
-
 
 class ListCall(Call):
     """A call that returns a list: its results are built in place."""
 
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
-        self._filled = Results(cast("Any", repeat(None, watch.total or 0)))
+    def __init__(self, *begun: Any) -> None:
+        super().__init__(*begun)
+        self._filled = Results(cast("Any", repeat(None, self._watch.total or 0)))
 
     def collect(self) -> None:
         self.run.fill(self._filled)

@@ -70,8 +70,8 @@ class CallOptions:
 
     def for_core(self) -> dict[str, Any]:
         """By the names that the core reads."""
-        fields = None if self.required_fields is None else list(self.required_fields)
-        return {"required_fields": fields, "refresh": self.refresh, "store_only": self.store_only}
+        names = ("required_fields", "refresh", "store_only")
+        return {name: getattr(self, name) for name in names}
 
 
 OnError: TypeAlias = Literal["raise", "record"]

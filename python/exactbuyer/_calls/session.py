@@ -154,13 +154,13 @@ class Session:
     def origin(self) -> Origin:
         """What a pickled copy has to know of this enricher. Makes the store if it does not exist yet."""
         with self._lock:
-            has_login = isinstance(self.settings.proxy, ProxyUrl)
             origin = self._origin or Origin.here(None)
-            has_login = has_login or origin.proxy_login
+            if isinstance(self.settings.proxy, ProxyUrl):
+                origin = replace(origin, proxy_login=True)
             if self.store is None or self.settings.copies == "independent":
-                return replace(origin, proxy_login=has_login)
+                return origin
             try:
-                return replace(origin, store=self._marked_for_copies(self.store), proxy_login=has_login)
+                return replace(origin, store=self._marked_for_copies(self.store))
             finally:
                 if self._closed:
                     self.store.close()

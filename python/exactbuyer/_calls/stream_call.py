@@ -9,17 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from exactbuyer.report.results import Result
+from exactbuyer.report.wording import count
 from exactbuyer.results import Results
 
-from .call import Call
+from .call import SHOWN_BY_CLI, Call, logger
 from .slices import CutShort, cut
 
 if TYPE_CHECKING:
-    from exactbuyer._core import Rows, Run
-    from exactbuyer.report.progress import Watch
-
-    from .options import CallOptions
-    from .session import Session
+    from exactbuyer._core import Rows
 
 ItemT = TypeVar("ItemT")
 
@@ -127,6 +124,16 @@ class StreamCall(Call, Generic[ItemT]):
     def kept_rows(self) -> int:
         return self.fed - self.handed_out()
 
+    def log_unread_rows(self) -> None:
+        """Logs that rows were left behind, if there are any."""
+        if (left := self.kept_rows()) > 0 and not self.is_amid_history():
+            logger.warning(
+                "the stream was left with %s read and not handed out: "
+                "enricher.recover() returns them, and what was paid for among them",
+                count(left, "row"),
+                extra=SHOWN_BY_CLI,
+            )
+
     def _where_results_are(self) -> str:
         return f"The rows that were not handed out yet are in {self._places()}."
 
@@ -134,8 +141,8 @@ class StreamCall(Call, Generic[ItemT]):
 class RowStreamCall(StreamCall[Result]):
     """A call that hands out the result of each row."""
 
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
+    def __init__(self, *begun: Any) -> None:
+        super().__init__(*begun)
         self._taken: list[list[Result]] = []
         self._current: list[Result] = []
         self._at = 0

@@ -6,7 +6,6 @@ in `stream_call.py`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic
@@ -16,15 +15,13 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.results import Result
 from exactbuyer.report.wording import count
 
-from .call import SHOWN_BY_CLI, TICK_S
+from .call import TICK_S
 from .stream_call import ItemT, StreamCall
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from exactbuyer.report.receipt import Receipt
-
-logger = logging.getLogger("exactbuyer")
 
 
 class StreamBase(Generic[ItemT]):
@@ -70,7 +67,7 @@ class StreamBase(Generic[ItemT]):
         if not self._closed:
             self._call.detach()
             self._closed = True
-            log_unread_rows(self._call)
+            self._call.log_unread_rows()
 
     def _let_go(self) -> None:
         """Drops the source, so that a generator that nobody else refers to is closed now."""
@@ -140,7 +137,7 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
                 call.until_over()
             finally:
                 call.detach()
-                log_unread_rows(call)
+                call.log_unread_rows()
         self._let_go()
 
     def __enter__(self) -> Self:
@@ -175,15 +172,3 @@ class TableStream(BlockingStream[list[Any]]):
                 yield from block
         finally:
             self._detach()
-
-
-def log_unread_rows(call: StreamCall[Any]) -> None:
-    """Logs that rows were left behind, if there are any."""
-    left = call.fed - call.handed_out()
-    if left > 0 and not call.is_amid_history():
-        logger.warning(
-            "the stream was left with %s read and not handed out: "
-            "enricher.recover() returns them, and what was paid for among them",
-            count(left, "row"),
-            extra=SHOWN_BY_CLI,
-        )

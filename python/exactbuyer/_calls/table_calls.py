@@ -26,12 +26,10 @@ from .stream_call import StreamCall
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from exactbuyer._core import Batches, Rows, Run, Table
-    from exactbuyer.report.progress import Watch
+    from exactbuyer._core import Batches, Rows, Table
     from exactbuyer.report.receipt import Receipt
 
-    from .options import CallOptions, OnError
-    from .session import Session
+    from .options import OnError
 
 _ENOUGH_ROWS = 10
 """Fewer say nothing about a column."""
@@ -151,8 +149,9 @@ class ClusterCall(WholeTableCall[ClusterInput]):
             self._fed += len(rows)
             super().feed(rows)
 
-    def _has_room(self, more: int) -> bool:  # noqa: ARG002
-        return True
+    def _has_room(self, more: int) -> bool:
+        undelivered = self._fed - self.source.answers.received
+        return self.whole or not undelivered or undelivered + more <= self.settings.window_rows
 
     def collect(self) -> None:
         super().collect()
@@ -177,16 +176,12 @@ class StoredClusterCall(ClusterCall):
     window = BLOCK_ROWS
     """Rows are distinct: a lookup comes again only as an alternative in a row with several columns."""
 
-    def _has_room(self, more: int) -> bool:
-        undelivered = self._fed - self.source.answers.received
-        return not undelivered or undelivered + more <= self.settings.window_rows
-
 
 class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
     """A call whose table comes and goes batch by batch. It hands out blocks, each as a list of batches."""
 
-    def __init__(self, run: Run, name: str, session: Session, options: CallOptions, watch: Watch) -> None:
-        super().__init__(run, name, session, options, watch)
+    def __init__(self, *begun: Any) -> None:
+        super().__init__(*begun)
         self._handed_out = 0
         self._sources: deque[Any] = deque()
         self._ready: deque[tuple[Batches, Any]] = deque()

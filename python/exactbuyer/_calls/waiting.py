@@ -12,8 +12,6 @@ from exactbuyer._traceback import short_traceback
 from .call import TICK_S, Call
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from exactbuyer._core import Rows
     from exactbuyer.results import Results
 
@@ -24,7 +22,7 @@ class Waiter:
     """Wakes one coroutine: when the run has something, when :meth:`wake` is called, or after a while.
 
     Only one consumer at a time may take results, so nothing may be taken from the run while the waiter is
-    `waiting`. As a context manager, it detaches the call if the block raises.
+    `waiting`.
     """
 
     def __init__(self, call: Call) -> None:
@@ -76,15 +74,6 @@ class Waiter:
             with suppress(RuntimeError):
                 self._waiting.cancel()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None:
-            # First, what was paid for is put where `recover` finds it.
-            self._call.detach()
-            self.close()
-
     def belongs_here(self) -> bool:
         """Whether it was made in the loop that is running now."""
         return self._loop is asyncio.get_running_loop()
@@ -129,7 +118,8 @@ def run_to_end(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
 
 async def run_to_end_async(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
     """The awaitable version of :func:`run_to_end`."""
-    with Waiter(call) as waiter:
+    waiter = Waiter(call)
+    try:
         call.register()
         for rows in parts:
             call.feed(rows)
@@ -140,3 +130,8 @@ async def run_to_end_async(call: Call, parts: Iterable[Rows], on_error: OnError)
         await raise_if_cancelled()
         with short_traceback:
             return call.conclude(on_error)
+    except BaseException:
+        # First, what was paid for is put where `recover` finds it.
+        call.detach()
+        waiter.close()
+        raise
