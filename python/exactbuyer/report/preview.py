@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from .wording import count
+from .wording import LEFT, count
 
 _WIDEST = 32
 
@@ -36,19 +36,16 @@ class Preview:
         return "\n".join([self._title(), *(line.rstrip() for line in table)])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th {_LEFT}>{escape(name)}</th>" for name in self._columns)
+        head = "".join(f"<th {LEFT}>{escape(name)}</th>" for name in self._columns)
         body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self._rows)
-        caption = f"<caption {_LEFT}>{escape(self._title())}</caption>"
+        caption = f"<caption {LEFT}>{escape(self._title())}</caption>"
         table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         # A contact may be wider than the page.
         return f"<div style='overflow-x:auto'>{table}</div>"
 
 
-_LEFT = "style='text-align:left;padding:2px 8px'"
-
-
 def _cell(value: object) -> str:
-    return f"<td {_LEFT}>{'' if value is None else escape(str(value))}</td>"
+    return f"<td {LEFT}>{'' if value is None else escape(str(value))}</td>"
 
 
 def _text(value: object) -> str:

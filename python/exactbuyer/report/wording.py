@@ -89,21 +89,21 @@ def clock(seconds: float) -> str:
 
 def html_table(title: str, lines: list[tuple[str, str, str]]) -> str:
     """A small table for notebooks: label, number and note a line; every text is escaped here."""
-    body = "".join(f"<tr><th {_LEFT}>{escape(label)}</th>{_cells(*cells)}</tr>" for label, *cells in lines)
+    body = "".join(f"<tr><th {LEFT}>{escape(label)}</th>{_cells(*cells)}</tr>" for label, *cells in lines)
     # Notebooks align to the right and centre what is above a table.
-    return f"<table><caption {_LEFT}>{escape(title)}</caption><tbody>{body}</tbody></table>"
+    return f"<table><caption {LEFT}>{escape(title)}</caption><tbody>{body}</tbody></table>"
 
 
 # Where a page does not have the styles of a notebook, cells have no padding.
 _PADDED = "padding:2px 8px"
-_LEFT = f"style='text-align:left;{_PADDED}'"
+LEFT = f"style='text-align:left;{_PADDED}'"
 _RIGHT = f"style='text-align:right;{_PADDED}'"
 
 
 def _cells(number: str, note: str) -> str:
     if not number:
-        return f"<td colspan='2' {_LEFT}>{escape(note)}</td>"
-    return f"<td {_RIGHT}>{escape(number)}</td><td {_LEFT}>{escape(note)}</td>"
+        return f"<td colspan='2' {LEFT}>{escape(note)}</td>"
+    return f"<td {_RIGHT}>{escape(number)}</td><td {LEFT}>{escape(note)}</td>"
 
 
 def text_table(title: str, lines: list[tuple[str, str, str]], right: str = "") -> list[str]:

@@ -34,14 +34,8 @@ _CONTACT = '"enriched_contact":'
 def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -> int:
     """Writes every line to `path`, by its ending, and moves it into place once it is on the disk.
 
-    Args:
-        export: The lines.
-        path: The new file. A link is followed.
-        store: The store that is exported.
-        force: Whether a file that is no earlier export may be replaced.
-
-    Returns:
-        The number of lines.
+    A link is followed. `store` is the file of the store, and `force` whether a file that is no earlier export
+    may be replaced. Returns the number of lines.
 
     Raises:
         ConfigError: The path has another ending, or is a store or a file that may not be replaced.

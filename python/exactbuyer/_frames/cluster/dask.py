@@ -51,7 +51,7 @@ class DaskFrame(ClusterFrame):
         joined = [join(joiner, partition, section) for partition, section in partitions]
         return library("dask.dataframe").from_delayed(
             joined,
-            meta=joiner(self.empty(), joiner.nothing()),
+            meta=joiner(self.empty(), None),
             divisions=self._frame.divisions,
             verify_meta=False,
             prefix="exactbuyer",
@@ -85,5 +85,4 @@ def _packed_distinct(keys: KeyMaker, partition: Any) -> bytes:
 
 
 def _join(joiner: Joiner, partition: Any, section: _Section) -> Any:
-    answers = section.read()
-    return joiner(partition, joiner.nothing() if answers is None else answers)
+    return joiner(partition, section.read())

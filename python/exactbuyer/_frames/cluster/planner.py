@@ -58,7 +58,7 @@ class ClusterInput(TableSource):
         schema = library("pyarrow").schema(self.table)
         self.joiner = Joiner(keys, schema, tuple(self.dropped))
         # Fails here and not on a worker if the type of a column cannot be looked up.
-        self.joiner(frame.empty(), self.joiner.nothing())
+        self.joiner(frame.empty(), None)
         self.spool = Spool(frame.distinct(keys))
         self.rows = self.spool.rows
 

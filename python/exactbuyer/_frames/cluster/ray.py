@@ -86,7 +86,7 @@ def _join_files(joiner: Joiner, parts: Parts, numbers: dict[bytes, int], rows: A
         answers = read_rows(parts.folder, parts.names, ("key", keyed["key"].unique()))
     else:
         answers = read_rows(parts.folder, parts.names_for(number), ("partition", [number]))
-    return joiner(rows, joiner.nothing() if answers is None else answers, keyed)
+    return joiner(rows, answers, keyed)
 
 
 def _distinct(keys: KeyMaker, rows: Any) -> Any:

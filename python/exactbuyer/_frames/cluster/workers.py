@@ -98,11 +98,13 @@ class Joiner:
         return f"{self.keys.request.prefix}reason"
 
     def __call__(self, data: Any, answers: Any, keyed: Any = None) -> Any:
-        """The rows with their new columns. `answers` has a column `key`, and those that are added.
+        """The rows with their new columns.
 
-        `keyed` are the keys of the rows, if they are made already.
+        `answers` has a column `key`, and those that are added; `None`: there are none. `keyed` are the keys
+        of the rows, if they are made already.
         """
         frame = frame_of(data)
+        answers = self.nothing() if answers is None else answers
         added = self._added(self.keys.keys(frame) if keyed is None else keyed, answers)
         return frame.beside(arrow_table(added), list(self.dropped), Notes())
 
