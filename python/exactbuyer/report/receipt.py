@@ -331,17 +331,16 @@ class Receipt:
         return " · ".join([*barred, *([self.stopped] if self.stopped else [])])
 
     def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
-        notes = [("note", f"{text} ({count(requests, 'request')})") for text, requests in self.notes]
+        notes = [f"{text} ({count(requests, 'request')})" for text, requests in self.notes]
         if self.bought_again:
-            notes.append(
-                ("note", f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
-            )
+            notes.append(f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
         if self.misfits:
-            misfits = "1 value does" if self.misfits == 1 else f"{self.misfits:,} values do"
-            notes.append(("note", f"{misfits} not fit the type of a column, and null stands there"))
+            misfits = count(self.misfits, "value does", "values do")
+            notes.append(f"{misfits} not fit the type of a column, and null stands there")
         if self.not_stored:
-            notes.append(("note", f"the answers to {count(self.not_stored, 'lookup')} could not be stored"))
-        lines = [("charged", self._charged()), *notes, ("next", step or self.next_step)]
+            notes.append(f"the answers to {count(self.not_stored, 'lookup')} could not be stored")
+        lines = [("charged", self._charged()), *(("note", note) for note in notes)]
+        lines.append(("next", step or self.next_step))
         if self.answers is not None:
             lines.append(
                 ("answers", f"in {self.answers}, where purge() does not reach them: delete them there")

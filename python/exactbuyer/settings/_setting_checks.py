@@ -19,8 +19,7 @@ from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path, is_made_by_us
-from ._checks import check_text, is_torn, seconds
-from ._paths import check_path, is_address, path_text, refuse_address
+from ._checks import check_path, check_text, is_address, is_torn, path_text, refuse_address, seconds
 from ._secret import ProxyUrl
 from .budget import Budget, check_credits
 

@@ -20,8 +20,7 @@ from exactbuyer.field_types import RequiredField, check_required_fields
 
 from . import _setting_checks as checks
 from ._auto_store import STORE_VARIABLE
-from ._checks import check_text, one_of, seconds, whole
-from ._paths import is_address, refuse_address
+from ._checks import check_text, is_address, one_of, refuse_address, seconds, whole
 from ._secret import Hidden, ProxyUrl
 from .budget import Budget
 

@@ -15,8 +15,7 @@ from exactbuyer._core import Store as CoreStore
 from exactbuyer._core import after_fork, before_fork
 from exactbuyer._traceback import short_traceback
 from exactbuyer.report._warnings import warn_of_store
-from exactbuyer.settings._checks import check_text
-from exactbuyer.settings._paths import file_at
+from exactbuyer.settings._checks import check_text, file_at
 from exactbuyer.settings._secret import Hidden
 
 if TYPE_CHECKING:

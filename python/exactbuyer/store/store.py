@@ -21,8 +21,7 @@ from exactbuyer.report.message import Message, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import as_given, to_ms, with_times
 from exactbuyer.settings import time_zone
-from exactbuyer.settings._checks import check_text, whole
-from exactbuyer.settings._paths import file_at
+from exactbuyer.settings._checks import check_text, file_at, whole
 from exactbuyer.settings._secret import Hidden
 
 from ._arguments import MOST_WHOLE, check_parts, check_requests, moment

@@ -21,7 +21,7 @@ from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import TABLE, said, wrong
 from exactbuyer.report.results import Problem
 from exactbuyer.report.wording import count
-from exactbuyer.settings._paths import path_text
+from exactbuyer.settings._checks import path_text
 
 from .answers import Answers, Parts
 from .spool import Spool
