@@ -21,7 +21,7 @@ from ._frames.metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 from ._frames.pandas import PandasFrame
 from ._frames.polars import PolarsFrame
 from ._frames.request import Columns, TableRequest
-from ._frames.table_input import BLOCK_ROWS
+from ._frames.table_input import BLOCK_ROWS, TableSource
 from .exceptions import _WithResults
 from .report.preview import Preview
 from .report.receipt import Receipt
@@ -200,8 +200,7 @@ class Results(list[Result]):
 
     def _beside(self, frame: Frame, columns: Columns | None, prefix: str) -> Any:
         request = TableRequest.checked(VALUE, columns, prefix, None, None)
-        table = request.table(large_text=frame.keeps_large_text())
-        request.replaced(frame.names(), table.names(), ())
+        table = TableSource(frame.names(), request, large_text=frame.keeps_large_text()).table
         added = self._added(table, len(self))
         receipt = replace(self.receipt, misfits=table.misfits())
         notes = Notes({RECEIPT_KEY: receipt.to_dict(), COLUMNS_KEY: {prefix: table.names()}})

@@ -119,7 +119,7 @@ class TableRequest:
     @property
     def own_paths(self) -> dict[str, str]:
         """The paths of the caller's own columns: those that are not out of `DEFAULT_COLUMNS`."""
-        usual = {name: path for name, path, _ in _columns(None)}
+        usual = {name: path for name, path, _ in CORE_DEFAULT_COLUMNS}
         return {name: path for name, path, _ in self.columns if usual.get(name) != path}
 
     def table(self, *, large_text: bool = False) -> Table:
