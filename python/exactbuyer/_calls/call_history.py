@@ -43,17 +43,13 @@ class CallHistory:
         self._lock = threading.RLock()
         self._given_up = 0
         self._settled = Receipt()
-        self._last: Receipt | None = None
+        self.last: Receipt | None = None
+        """The receipt of the call that ended last."""
         self._interrupted: deque[Call] = deque()
         # In the order in which the calls began. No code removes them: settled calls are skipped, and weak
         # references to collected calls disappear.
         self._begun: weakref.WeakValueDictionary[int, Call] = weakref.WeakValueDictionary()
         self._numbers = itertools.count()
-
-    @property
-    def last(self) -> Receipt | None:
-        """The receipt of the call that ended last."""
-        return self._last
 
     def total(self) -> Receipt:
         """The sum of all receipts, with what is known so far of calls under way or interrupted."""
@@ -95,7 +91,7 @@ class CallHistory:
                 total = before + receipt
                 if self._settled is before:
                     # A Ctrl-C cannot come in between, because no function is called here.
-                    self._settled, self._last, call.settled = total, receipt, receipt
+                    self._settled, self.last, call.settled = total, receipt, receipt
 
     def keep_for_recovery(self, call: Call) -> None:
         """Keeps an interrupted call for `recover()`: once, and not while `recover()` is working on it."""

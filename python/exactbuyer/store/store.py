@@ -388,11 +388,10 @@ def migrate(path: str | PathLike[str]) -> Migrated:
 
 
 def _answers(found: Iterable[Mapping[str, Any]]) -> list[Answer]:
-    answers = [with_times(answer) for answer in found]
-    for answer in answers:
-        contact = answer["enriched_contact"]
-        answer["enriched_contact"] = None if contact is None else json.loads(contact)
-    return [Answer(**answer) for answer in answers]
+    return [
+        Answer(**with_times(answer) | {"enriched_contact": json.loads(answer["enriched_contact"] or "null")})
+        for answer in found
+    ]
 
 
 def _purged(counts: Mapping[str, Any]) -> Purged:
