@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -25,7 +24,7 @@ from exactbuyer.settings import LOOPBACK
 
 from ._advice import again_in_words, next_step, title_of
 from ._command_options import CommandOptions
-from ._console import Console, counting_from_one, plan_lines, print_data, print_message
+from ._console import Console, confirm, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
     ASK_ABOVE_CREDITS,
     column_options,
@@ -328,12 +327,13 @@ def _approve(
     if plan.max_credits <= ASK_ABOVE_CREDITS:
         return plan, approval
     write_line(plan_lines(plan))
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            f"this may cost {plan.max_credits:,} credits, and there is no terminal to ask you: {fix}"
-        )
-    if not click.confirm(f"Spend up to {plan.max_credits:,} credits?", err=True):
-        raise UsageError("nothing was sent")
+    most_credits = f"{plan.max_credits:,} credits"
+    confirm(
+        f"Spend up to {most_credits}?",
+        why=f"this may cost {most_credits}",
+        fix=fix,
+        otherwise="nothing was sent",
+    )
     return None, approval
 
 

@@ -14,13 +14,15 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
 from exactbuyer.report.log import level_asked_for, write_line
 from exactbuyer.report.wording import count
 
 from ._words import WORDS, in_options
-from .exit_codes import CommandError, ExitCode, FileError
+from .exit_codes import CommandError, ExitCode, FileError, UsageError
 
 if TYPE_CHECKING:
     from exactbuyer.report.plan import Plan
@@ -186,6 +188,14 @@ def _in_json(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return str(value)
+
+
+def confirm(question: str, *, why: str, fix: str, otherwise: str) -> None:
+    """Asks before something that cannot be undone. `why` and `fix` are said where nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{why}, and there is no terminal to ask you: {fix}")
+    if not click.confirm(question, err=True):
+        raise UsageError(otherwise)
 
 
 def print_message(text: str) -> None:
