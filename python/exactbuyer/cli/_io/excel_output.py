@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 from exactbuyer._core import csv_lines
 from exactbuyer.cli._console import print_message
@@ -19,9 +19,9 @@ from exactbuyer.cli.exit_codes import FileError, UsageError
 from exactbuyer.report.wording import count
 
 from .files import require
-from .outline import Joiner, Outline
 
 if TYPE_CHECKING:
+    from .outline import Outline
     from .sources import Source
 
 MAX_ROWS = 1_048_576
@@ -40,28 +40,6 @@ _AS_TEXT = {
     "strings_to_urls": False,
 }
 _CHECKED_ROWS = 1 << 14
-
-
-class Records(NamedTuple):
-    """Rows to write."""
-
-    rows: list[list[str]]
-    is_head: bool
-    """They are the header, or lines above it."""
-
-
-class ExcelRows(Joiner):
-    """To .xlsx: the records that another joiner, of CSV with commas, makes of rows and columns."""
-
-    def __init__(self, outline: Outline, joiner: Joiner) -> None:
-        super().__init__(outline)
-        self._joiner = joiner
-
-    def head(self) -> Records:
-        return Records(_records(self._joiner.head()), is_head=True)
-
-    def join(self, part: Any, block: Any) -> Records:
-        return Records(_records(self._joiner.join(part, block)), is_head=False)
 
 
 def _records(text: bytes) -> list[list[str]]:
@@ -90,7 +68,7 @@ _MAX_NAME_UNITS = 31
 
 
 class ExcelSink:
-    """Writes records as rows of a sheet. The file is made in a temporary folder, and copied at the end."""
+    """Writes CSV with commas as rows of a sheet, in a temporary folder. Copies the file at the end."""
 
     def __init__(self, stream: IO[bytes], sheet: str, schema: Any) -> None:
         self._stream = stream
@@ -128,19 +106,20 @@ class ExcelSink:
                 self._sheet.set_column(column, column, None, as_text)
         self._sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{MAX_ROWS}"})
 
-    def write(self, records: Records) -> None:
-        """Writes rows."""
-        if self._row + len(records.rows) > MAX_ROWS:
+    def write(self, text: bytes) -> None:
+        """Writes rows. The first ones are the header, and lines above it: these have no types."""
+        rows, is_head = _records(text), self._row == 0
+        if self._row + len(rows) > MAX_ROWS:
             raise FileError(
                 f"the output has more rows than the {MAX_ROWS:,} of a sheet: name a .csv or .parquet file "
                 f"with -o"
             )
-        for row in records.rows:
+        for row in rows:
             try:
-                for column, text in enumerate(row):
-                    if text:
-                        write = self._text if records.is_head else self._writers[column]
-                        write(column, text)
+                for column, cell in enumerate(row):
+                    if cell:
+                        write = self._text if is_head else self._writers[column]
+                        write(column, cell)
             except BaseException:
                 # The file may still be kept, but not with a part of a row.
                 self._sheet.table.pop(self._row, None)

@@ -145,18 +145,27 @@ def spooled(location: Location) -> IO[bytes]:
 
 
 class StaysOpen(io.RawIOBase):
-    """A stream for Arrow to write to, which Arrow's `close` does not close."""
+    """A stream for Arrow to write to. It counts its position, which a pipe does not know.
+
+    Arrow's `close` does not close the stream.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._at = 0
+        self.is_left = False
+        """What is still written is dropped."""
 
     def write(self, piece: Any, /) -> int:
-        """Writes bytes, or something that has a buffer."""
-        self._stream.write(piece)
+        if not self.is_left:
+            self._stream.write(piece)
+        self._at += len(piece)
         return len(piece)
 
+    def tell(self) -> int:
+        return self._at
+
     def writable(self) -> bool:
-        """It can be written."""
         return True
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from exactbuyer._core import Batches, CsvPart, JsonPart, csv_lines, csv_record, json_lines
 from exactbuyer.cli.exit_codes import FileError
 
-from .excel_output import ExcelRows, ExcelSink, sheet_name
+from .excel_output import ExcelSink, sheet_name
 from .outline import Joiner, Outline, notes_of, schema_of
 from .parquet import ParquetSink
 from .sources import DELIMITERS, CsvSource, JsonSource, Source
@@ -111,9 +111,7 @@ def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner
     """The joiner from the source's kind of file to this one."""
     source = outline.source
     if kind == "xlsx":
-        return ExcelRows(
-            outline, CsvBeside(outline) if keeps_bytes(source, kind, ",") else CsvLines(outline, ",")
-        )
+        return CsvBeside(outline) if keeps_bytes(source, kind, ",") else CsvLines(outline, ",")
     if keeps_bytes(source, kind, delimiter):
         return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
     if isinstance(source, CsvSource):

@@ -112,16 +112,18 @@ class Output:
             raise
 
     def expect(self, sink: Callable[[Any], Any]) -> None:
-        """From now on, pieces that are not bytes are written by this sink, which gets the stream."""
+        """From now on, pieces are written by this sink, which gets the stream."""
         with self._reporting_errors():
             self._sink = sink(self._stream)
 
     def write(self, piece: Any) -> None:
         """Writes bytes, or what the sink takes."""
         with self._reporting_errors():
-            if not isinstance(piece, bytes):
+            if isinstance(piece, bytes) and not piece:
+                return
+            if self._sink is not None:
                 self._sink.write(piece)
-            elif piece:
+            else:
                 self._stream.write(piece)
                 if self._stream is not self._raw:
                     # A reader of the stream gets each piece at once. If the disk is full, the file ends

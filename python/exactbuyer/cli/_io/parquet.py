@@ -144,7 +144,7 @@ class ParquetSink:
         pyarrow, parquet = require("pyarrow", "Parquet"), require("pyarrow.parquet", "Parquet")
         made = pyarrow.schema(schema)
         self._schema: Any = made.with_metadata({**(made.metadata or {}), **metadata})
-        self._stream = _Counting(stream)
+        self._stream = StaysOpen(stream)
         self._writer = parquet.ParquetWriter(
             pyarrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"
         )
@@ -168,7 +168,7 @@ class ParquetSink:
 
     def abandon(self) -> None:
         """Writes nothing more, not even the end of the file."""
-        self._stream.is_caller_done = True
+        self._stream.is_left = True
         self._writer.close()
 
     def _write_group(self) -> None:
@@ -176,19 +176,3 @@ class ParquetSink:
             group = require("pyarrow", "Parquet").concat_tables(self._tables)
             self._writer.write_table(group, row_group_size=self._rows)
         self._tables, self._rows, self._bytes = [], 0, 0
-
-
-class _Counting(StaysOpen):
-    """A stream that counts its position. A pipe does not know its own."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(stream)
-        self._at = 0
-        self.is_caller_done = False
-
-    def write(self, piece: Any, /) -> int:
-        self._at += len(piece)
-        return len(piece) if self.is_caller_done else super().write(piece)
-
-    def tell(self) -> int:
-        return self._at
