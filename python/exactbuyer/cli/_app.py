@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, replace
-from functools import partial
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from exactbuyer import BulkEnricher, __version__
 from exactbuyer.cli._io.excel_output import check_cells
-from exactbuyer.cli._io.files import Location, location_of
 from exactbuyer.cli._io.joining import keeps_bytes
-from exactbuyer.cli._io.opening import Survey, is_enriched, surveyed
+from exactbuyer.cli._io.opening import Survey, surveyed
 from exactbuyer.cli._io.output import check_output
-from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.log import write_line
 from exactbuyer.settings import LOOPBACK
@@ -44,6 +39,7 @@ from ._words import in_options
 from .exit_codes import MEANINGS, CommandError, ExitCode, UsageError, exit_code_of_error
 
 if TYPE_CHECKING:
+    from exactbuyer.cli._io.files import Location
     from exactbuyer.report.plan import Plan
 
 
@@ -135,23 +131,16 @@ def enrich(**values: Any) -> int:
 
 
 def _enrich(options: CommandOptions, console: Console) -> int:
-    location = options.location()
-    output_kind = options["output_kind"] or (_kind_of(location) if options["output"] == "-" else None)
-    output = location_of(options["output"], output_kind, "--to")
-    if options["excel_safe"] and output.kind not in {"csv", "tsv"}:
-        raise UsageError(f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
-    if options["delimiter"] is not None and location.kind not in DELIMITERS and output.kind != "csv":
-        raise UsageError("--delimiter is for CSV, and neither the input nor the output is CSV: leave it out")
-    delimiter = options.delimiter() if output.kind == "csv" and location.kind != "tsv" else None
+    output = options.output()
     signals = Signals()
     result: RunResult | None = None
     try:
         with signals.watched(), options.enricher() as enricher:
             options.check_key()
-            overwrite = options.overwrite(enricher, partial(_is_earlier, options, output, delimiter))
+            overwrite = options.overwrite(enricher, output)
             check_output(output, overwrite)
-            survey = _survey(options, enricher, lambda source: keeps_bytes(source, output.kind, delimiter))
-            if output.kind == "xlsx" != location.kind and survey is not None:
+            survey = _survey(options, enricher, output)
+            if output.kind == "xlsx" != options.location().kind and survey is not None:
                 check_cells(options.source(survey))
             if options["dry_run"]:
                 return _show_plan(options, survey, enricher)
@@ -164,10 +153,9 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 check_readable(plan, source.name)
             spec = RunSpec(
                 source=source,
-                rows=survey.rows if survey else getattr(source, "rows", None),
+                rows=survey.rows if survey else source.rows,
                 location=output,
                 overwrite=overwrite,
-                delimiter=delimiter,
                 table_request=options.table_request(source),
                 refresh=options["refresh"],
                 store_only=options["store_only"],
@@ -188,12 +176,6 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     return result.exit_code
 
 
-def _is_earlier(options: CommandOptions, output: Location, delimiter: str | None, path: Path) -> bool:
-    """Whether the file at this path is an earlier output of the same command."""
-    location = replace(output, path=str(path))
-    return is_enriched(location, delimiter, skip_rows=options["skip_rows"], labels=options.labels())
-
-
 @commands.command(short_help="Show what `enrich` would send and could cost. Needs no key.")
 @input_options()
 @money_options()
@@ -208,7 +190,7 @@ def plan(**values: Any) -> int:
     """
     options = CommandOptions({**values, "dry_run": True})
     with Console().showing_log(), options.enricher() as enricher:
-        return _show_plan(options, _survey(options, enricher, lambda _: True), enricher)
+        return _show_plan(options, _survey(options, enricher, None), enricher)
 
 
 @commands.command(
@@ -259,19 +241,13 @@ def _report(exit_code: ExitCode, message: str, *, as_json: bool, is_printed: boo
     return exit_code
 
 
-def _kind_of(location: Any) -> str:
-    return f"{location.kind}.{location.packing}" if location.packing else location.kind
-
-
 def _progress(options: CommandOptions) -> Any:
     if options["quiet"]:
         return False
     return "auto" if options["progress"] is None else options["progress"]
 
 
-def _survey(
-    options: CommandOptions, enricher: BulkEnricher, keeps: Callable[[Source], bool]
-) -> Survey | None:
+def _survey(options: CommandOptions, enricher: BulkEnricher, output: Location | None) -> Survey | None:
     """The input, read once beforehand; `None` of a stream, which cannot be read again."""
     location = options.location()
     if location.is_stream:
@@ -282,7 +258,7 @@ def _survey(
         # Read with the wrong delimiter its rows look broken, too: first its names.
         check(source, options.table_request(source), enricher.settings)
     options.check_online(enricher.settings.service)
-    return surveyed(source, keeps_bytes=keeps(source))
+    return surveyed(source, keeps_bytes=output is None or keeps_bytes(source, output))
 
 
 def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan:

@@ -5,8 +5,7 @@ Ranges are checked by the settings themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -14,8 +13,8 @@ from typing import Any, cast
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
-from exactbuyer.cli._io.files import Location, location_of
-from exactbuyer.cli._io.opening import Survey, opened
+from exactbuyer.cli._io.files import STANDARD, Location, location_of
+from exactbuyer.cli._io.opening import Survey, is_enriched, opened
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, FieldType
@@ -58,15 +57,32 @@ class CommandOptions:
 
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
-        skip_rows, labels = self["skip_rows"], self.labels()
-        location, sheet = self.location(), self["sheet"]
-        source = opened(location, self.delimiter(), survey, skip_rows=skip_rows, labels=labels, sheet=sheet)
+        source = opened(self._with_layout(self.location(), self.delimiter(), self["sheet"]), survey)
         if not source.names:
             # JSON Lines without a line: there are no rows to look up.
             source.names = self.table_request(source).labels
         return source
 
-    def overwrite(self, enricher: BulkEnricher, is_earlier: Callable[[Path], bool]) -> OverwritePolicy:
+    def output(self) -> Location:
+        """The output."""
+        location = self.location()
+        is_standard = self["output"] == STANDARD
+        same_kind = ".".join(filter(None, (location.kind, location.packing))) if is_standard else None
+        output = location_of(self["output"], self["output_kind"] or same_kind, "--to")
+        if self["excel_safe"] and output.kind not in DELIMITERS:
+            raise UsageError(f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
+        if self["delimiter"] is not None and location.kind not in DELIMITERS and output.kind != "csv":
+            raise UsageError(
+                "--delimiter is for CSV, and neither the input nor the output is CSV: leave it out"
+            )
+        is_given = output.kind == "csv" and location.kind != "tsv"
+        return self._with_layout(output, self.delimiter() if is_given else None)
+
+    def _with_layout(self, location: Location, delimiter: str | None, sheet: str | None = None) -> Location:
+        labels = tuple(self.labels())
+        return replace(location, delimiter=delimiter, sheet=sheet, skip_rows=self["skip_rows"], labels=labels)
+
+    def overwrite(self, enricher: BulkEnricher, output: Location) -> OverwritePolicy:
         """What the output may replace."""
         store, location = enricher.settings.store, self.location()
         read = (None if location.is_standard else location.path, self["key_file"], self["ca_bundle"])
@@ -74,7 +90,7 @@ class CommandOptions:
             stores=[Path(store)] if store is not None else [],
             inputs=[Path(path) for path in read if path is not None],
             descriptors=[0] if location.is_standard else [],
-            is_earlier=is_earlier,
+            is_earlier=lambda path: is_enriched(replace(output, path=str(path))),
             force=self["force"],
             fix=Message("name another file, or ", Term("force")),
         )

@@ -60,7 +60,6 @@ class RunSpec:
         rows: How many rows it has; `None` if that is unknown.
         location: Where the output goes.
         overwrite: What it may replace there.
-        delimiter: The character between its cells; `None`: as usual for its kind.
         table_request: What is looked up, and which columns are added.
         defuse: Whether added text that looks like a formula is written so that it is not one.
         progress: As for `enrich_table`.
@@ -73,7 +72,6 @@ class RunSpec:
     rows: int | None
     location: Location
     overwrite: OverwritePolicy
-    delimiter: str | None
     table_request: TableRequest
     refresh: bool
     store_only: bool
@@ -190,7 +188,7 @@ def reader_of(spec: RunSpec, settings: Settings) -> tuple[_FileReader, Outline]:
     """
     reader = _FileReader(spec.source, spec.table_request, settings)
     outline = Outline(spec.source, reader.table, spec.table_request, reader.dropped, defuse=spec.defuse)
-    reader.joiner = joiner_of(outline, spec.location.kind, spec.delimiter)
+    reader.joiner = joiner_of(outline, spec.location)
     return reader, outline
 
 

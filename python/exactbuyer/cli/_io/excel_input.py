@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache, partial
 from itertools import chain, islice
@@ -39,50 +40,44 @@ _OLE = b"\xd0\xcf\x11\xe0"
 class ExcelSource(CsvSource):
     """Rows of a sheet."""
 
-    def __init__(
-        self,
-        location: Location,
-        sheet: str | None = None,
-        *,
-        skip_rows: int | None = None,
-        labels: Iterable[str] = (),
-        is_surveyed: bool = False,
-    ) -> None:
+    def __init__(self, location: Location, *, is_surveyed: bool = False) -> None:
         with _reporting_errors(location), reading(location), _binary(location) as stream:
             workbook = _opened(stream, location)
             self.sheets: list[str] = workbook.sheet_names
-            self.sheet = _chosen(workbook, sheet, location)
-            _check_size(stream, self.sheet, location)
+            self.sheet = sheet = _chosen(workbook, location)
+            _check_size(stream, sheet, location)
             if not is_surveyed:
-                _warn_of_formulas(stream, self.sheet, location)
-            rows = _filled(workbook.get_sheet_by_name(self.sheet).iter_rows())
-            first = list(islice(rows, max(MOST_RECORDS, (skip_rows or 0) + 1)))
+                _warn_of_formulas(stream, sheet, location)
+            rows = _filled(workbook.get_sheet_by_name(sheet).iter_rows())
+            first = list(islice(rows, max(MOST_RECORDS, (location.skip_rows or 0) + 1)))
         if not first:
-            raise FileError(f"{location.name}: sheet {self.sheet!r} is empty; all sheets: {_named(workbook)}")
-        if len(self.sheets) > 1 and sheet is None and not is_surveyed:
+            raise FileError(f"{location.name}: sheet {sheet!r} is empty; all sheets: {_named(workbook)}")
+        if len(self.sheets) > 1 and location.sheet is None and not is_surveyed:
             print_message(
-                f"{location.name}: of {len(self.sheets)} sheets, {self.sheet!r} is read; "
-                "--sheet names another"
+                f"{location.name}: of {len(self.sheets)} sheets, {sheet!r} is read; --sheet names another"
             )
-        above = skip_rows if skip_rows is not None else rows_above_header(first, labels)
+        above = location.skip_rows
+        if above is None:
+            above = rows_above_header(first, location.labels)
         begins = _as_csv(first[:above])
         preamble = Preamble(begins, len(begins), above, None)
         blocks = (_as_csv(batch) for batch in _batches(chain(first[above:], rows)))
-        super().__init__(location, ",", preamble=preamble, blocks=blocks, is_surveyed=is_surveyed)
+        # The text is made here, with commas.
+        super().__init__(
+            replace(location, delimiter=","), preamble=preamble, blocks=blocks, is_surveyed=is_surveyed
+        )
 
 
-def names_of(location: Location, skip_rows: int | None, labels: Iterable[str]) -> list[str]:
+def names_of(location: Location) -> list[str]:
     """The columns of the only sheet of a file; none if it has several. Loads an unchanged file once."""
     with reading(location):
         stat = Path(location.path).stat()
-    return _names_of(location, skip_rows, tuple(labels), (stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return _names_of(location, (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 
 @lru_cache(maxsize=1)
-def _names_of(
-    location: Location, skip_rows: int | None, labels: tuple[str, ...], _version: object
-) -> list[str]:
-    source = ExcelSource(location, skip_rows=skip_rows, labels=labels, is_surveyed=True)
+def _names_of(location: Location, _version: object) -> list[str]:
+    source = ExcelSource(location, is_surveyed=True)
     # An output has one sheet: if there are more, they are somebody's.
     return source.names if len(source.sheets) == 1 else []
 
@@ -118,8 +113,9 @@ def _named(workbook: Any) -> str:
     return ", ".join(map(repr, workbook.sheet_names))
 
 
-def _chosen(workbook: Any, sheet: str | None, location: Location) -> str:
+def _chosen(workbook: Any, location: Location) -> str:
     """The name of the sheet to read. As in Excel, capitals do not matter."""
+    sheet = location.sheet
     if sheet is not None:
         folded = [name for name in workbook.sheet_names if name.casefold() == sheet.strip().casefold()]
         if sheet in workbook.sheet_names or len(folded) == 1:

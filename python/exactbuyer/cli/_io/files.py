@@ -47,17 +47,25 @@ _PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd":
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A file, a folder, or `-`, and its kind.
+    """A file, a folder, or `-`: its kind, and what is known of its inside.
 
     Attributes:
         path: The path; `-` is standard input or output.
         kind: The kind of file.
         packing: The compression; `""` if there is none.
+        delimiter: The character between its cells; `None`: that of its `sep=` line, else the usual one.
+        sheet: The sheet to read; `None`: the first visible one.
+        skip_rows: How many lines are above the header; `None`: the header is searched for.
+        labels: The columns to look up, by which the header is found.
     """
 
     path: str
     kind: FileKind
     packing: Packing = ""
+    delimiter: str | None = None
+    sheet: str | None = None
+    skip_rows: int | None = None
+    labels: tuple[str, ...] = ()
 
     @property
     def is_standard(self) -> bool:

@@ -20,7 +20,7 @@ from .parquet import ParquetSink
 from .sources import DELIMITERS, CsvSource, JsonSource, Source
 
 if TYPE_CHECKING:
-    from .files import FileKind
+    from .files import FileKind, Location
 
 
 class CsvBeside(Joiner):
@@ -91,13 +91,13 @@ def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
     if kind == "parquet":
         return partial(ParquetSink, schema=schema_of(outline), metadata=notes_of(outline))
     if kind == "xlsx":
-        sheet = sheet_name(getattr(outline.source, "sheet", None))
-        return partial(ExcelSink, sheet=sheet, schema=schema_of(outline))
+        return partial(ExcelSink, sheet=sheet_name(outline.source.sheet), schema=schema_of(outline))
     return None
 
 
-def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
+def keeps_bytes(source: Source, output: Location) -> bool:
     """Whether the rows are copied byte for byte, because the kind of file stays the same."""
+    kind, delimiter = output.kind, output.delimiter
     if isinstance(source, CsvSource):
         if kind == "xlsx":
             return source.sheet is not None
@@ -107,17 +107,17 @@ def keeps_bytes(source: Source, kind: FileKind, delimiter: str | None) -> bool:
     return isinstance(source, JsonSource) and kind == "jsonl"
 
 
-def joiner_of(outline: Outline, kind: FileKind, delimiter: str | None) -> Joiner:
-    """The joiner from the source's kind of file to this one."""
-    source = outline.source
-    if kind == "xlsx":
-        return CsvBeside(outline) if keeps_bytes(source, kind, ",") else CsvLines(outline, ",")
-    if keeps_bytes(source, kind, delimiter):
+def joiner_of(outline: Outline, output: Location) -> Joiner:
+    """The joiner from the source's kind of file to that of the output."""
+    source, kind = outline.source, output.kind
+    if keeps_bytes(source, output):
         return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
+    if kind == "xlsx":
+        return CsvLines(outline, ",")
     if isinstance(source, CsvSource):
         source.check_text(source.header)
     if kind in DELIMITERS:
-        return CsvLines(outline, delimiter or DELIMITERS[kind])
+        return CsvLines(outline, output.delimiter or DELIMITERS[kind])
     twice = next((name for name, times in Counter(source.names).items() if times > 1), None)
     if twice is not None:
         raise FileError(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exactbuyer._frames.request import FIXED_COLUMNS
@@ -33,48 +32,32 @@ class Survey:
     names: list[str]
 
 
-def opened(
-    location: Location,
-    delimiter: str | None,
-    survey: Survey | None = None,
-    *,
-    skip_rows: int | None = None,
-    labels: Iterable[str] = (),
-    sheet: str | None = None,
-) -> Source:
+def opened(location: Location, survey: Survey | None = None) -> Source:
     """Opens a location, to read it once."""
-    is_surveyed = survey is not None
     if location.kind == "xlsx":
-        return ExcelSource(location, sheet, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
+        return ExcelSource(location, is_surveyed=survey is not None)
     if location.kind == "parquet":
         return ParquetSource(location)
     if location.kind == "jsonl":
         return JsonSource(location, survey.names if survey is not None else None)
-    return CsvSource(location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=is_surveyed)
+    return CsvSource(location, is_surveyed=survey is not None)
 
 
-def is_enriched(
-    location: Location, delimiter: str | None, *, skip_rows: int | None = None, labels: Iterable[str] = ()
-) -> bool:
+def is_enriched(location: Location) -> bool:
     """Whether a file is an earlier output: it has the columns that every output has, under any prefix."""
+    if location.kind not in DELIMITERS:
+        return _has_fixed_columns(location)
     # It may have been written with another delimiter.
-    usual = (delimiter, *DELIMITERS.values(), ";", "|") if location.kind in DELIMITERS else (None,)
-    tried = dict.fromkeys(usual)
-    return any(_has_fixed_columns(location, each, skip_rows, [*labels]) for each in tried)
+    tried = dict.fromkeys((location.delimiter, *DELIMITERS.values(), ";", "|"))
+    return any(_has_fixed_columns(replace(location, delimiter=each)) for each in tried)
 
 
-def _has_fixed_columns(
-    location: Location, delimiter: str | None, skip_rows: int | None, labels: list[str]
-) -> bool:
+def _has_fixed_columns(location: Location) -> bool:
     try:
-        if location.kind in DELIMITERS:
-            source: Source = CsvSource(
-                location, delimiter, skip_rows=skip_rows, labels=labels, is_surveyed=True
-            )
-        elif location.kind == "xlsx":
-            return _are_enriched(names_of(location, skip_rows, labels))
-        else:
-            source = opened(location, delimiter)
+        if location.kind == "xlsx":
+            return _are_enriched(names_of(location))
+        is_text = location.kind in DELIMITERS
+        source = CsvSource(location, is_surveyed=True) if is_text else opened(location)
     except CommandError:
         return False
     # JSON Lines without a row: nothing can be lost.
@@ -94,9 +77,8 @@ def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
         source: The input: read to its end.
         keeps_bytes: Its bytes are copied unchanged, so they need not be UTF-8.
     """
-    known: int | None = getattr(source, "rows", None)
-    if known is not None:
-        return Survey(known, source.names)
+    if source.rows is not None:
+        return Survey(source.rows, source.names)
     rows, names, parts = 0, dict.fromkeys(source.names), source.parts(_CHECKED_ROWS)
     if isinstance(source, CsvSource) and keeps_bytes:
         source.warn_of_text(source.header)

@@ -77,7 +77,7 @@ class Outline:
 def schema_of(outline: Outline) -> Any:
     """The schema of the output."""
     pyarrow = require("pyarrow", "Parquet")
-    theirs = getattr(outline.source, "schema", None)
+    theirs = outline.source.schema
     if theirs is None:
         theirs = pyarrow.schema([(name, pyarrow.string()) for name in outline.source.names])
     return schema_beside(theirs, outline.table, outline.dropped)

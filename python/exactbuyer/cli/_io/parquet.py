@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 from exactbuyer.cli.exit_codes import FileError
 
 from .files import Location, StaysOpen, require, spooled
+from .sources import Source
 
 GROUP_ROWS = 1 << 16
 """Rows in one row group of the output. Readers skip whole groups, and the writer holds one in memory."""
@@ -20,7 +21,7 @@ GROUP_BYTES = 64 << 20
 _READ_BYTES = 1 << 20
 
 
-class ParquetSource:
+class ParquetSource(Source):
     """Rows of a Parquet file, or of a folder of them in the order of their paths.
 
     Args:
@@ -33,23 +34,21 @@ class ParquetSource:
         with _reporting_errors(location):
             self._files, self.schema = _files_of(location)
             self.rows = sum(_opened(file).metadata.num_rows for file in self._files)
-        self.names: list[str] = list(self.schema.names)
-        self.metadata: Mapping[bytes, bytes] | None = self.schema.metadata
+        self.names = list(self.schema.names)
+        self.metadata = self.schema.metadata
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
         if twice is not None:
             raise FileError(f"{location.name} has two columns called {twice!r}: rename one of them")
 
     def parts(self, rows: int) -> Iterator[Any]:
-        """Its rows, in record batches of at most so many."""
         return self._read(rows, self.schema)
 
     def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
-        """Only these columns of its rows: nothing else of the file is read."""
+        # Nothing else of the file is read.
         fields = [self.schema.field(name) for name in names]
         return self._read(rows, require("pyarrow", "Parquet").schema(fields))
 
     def table(self, part: Any) -> Any:
-        """The part itself."""
         return part
 
     def _read(self, rows: int, schema: Any) -> Iterator[Any]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from exactbuyer._frames.labels import looks_personal, matching_label
 from exactbuyer.cli.exit_codes import UsageError
+
+if TYPE_CHECKING:
+    from .files import Location
 
 _SEP = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -34,18 +37,15 @@ class Preamble(NamedTuple):
     delimiter: str | None
 
 
-def preamble_of(
-    blocks: Iterator[bytes], delimiter: str | None, usual: str, skip_rows: int | None, labels: Iterable[str]
-) -> Preamble:
+def preamble_of(blocks: Iterator[bytes], location: Location, usual: str) -> Preamble:
     """Reads as far as the header.
 
     Args:
         blocks: The file's bytes, as they come.
-        delimiter: The delimiter, if it was given.
+        location: The file.
         usual: The usual delimiter of the kind of file.
-        skip_rows: How many lines are above the header; `None`: the header is searched for.
-        labels: The columns to look up, by which the header is recognised.
     """
+    skip_rows, labels = location.skip_rows, location.labels
     begins = b""
     for block in blocks:
         begins += block
@@ -57,19 +57,19 @@ def preamble_of(
     if skip_rows is not None:
         end = _end_of(begins, skip_rows, start)
         return Preamble(begins, len(begins) if end is None else end, skip_rows, names)
-    mark, wanted = delimiter or names or usual, list(labels)
-    if not wanted:
+    if not labels:
         return Preamble(begins, start, 0, names)
+    mark = location.delimiter or names or usual
     is_cut = len(begins) > _LOOKED_THROUGH or not begins.endswith((b"\n", b"\r"))
     records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
-    if not (records and _has_all(records[0].cells, wanted)):
+    if not (records and _has_all(records[0].cells, labels)):
         for block in blocks:
             begins += block
             if len(begins) >= _LOOKED_THROUGH:
                 break
         is_cut = len(begins) >= _LOOKED_THROUGH
         records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
-    lines = _lines_above(records, wanted)
+    lines = _lines_above(records, labels)
     end = _end_of(begins, lines, start)
     return Preamble(begins, start, 0, names) if end is None else Preamble(begins, end, lines, names)
 
@@ -94,12 +94,11 @@ class _Record(NamedTuple):
         )
 
 
-def rows_above_header(rows: list[list[str]], labels: Iterable[str]) -> int:
+def rows_above_header(rows: list[list[str]], labels: Sequence[str]) -> int:
     """How many of the first rows of a sheet are above its header."""
     records = [_Record.of(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
-    wanted = list(labels)
     blank = next((record.lines for record in records if record.width), 0)
-    return (_lines_above(records, wanted) if wanted else 0) or blank
+    return (_lines_above(records, labels) if labels else 0) or blank
 
 
 def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
@@ -117,7 +116,7 @@ def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
     return records[:-1] if is_cut and len(records) < MOST_RECORDS else records
 
 
-def _lines_above(records: list[_Record], labels: list[str]) -> int:
+def _lines_above(records: list[_Record], labels: Sequence[str]) -> int:
     """How many lines are above the header; 0 if no record can be told from the rows and notes around it.
 
     A row of data, or a note, may have the labels in its cells by chance. If a row were taken for the header,
@@ -155,7 +154,7 @@ def _is_personal(record: _Record) -> bool:
     return any(map(looks_personal, record.cells))
 
 
-def _has_all(cells: list[str], labels: list[str]) -> bool:
+def _has_all(cells: list[str], labels: Sequence[str]) -> bool:
     return all(matching_label(cells, label) in cells for label in labels)
 
 

@@ -5,10 +5,10 @@ A part of a text file keeps its bytes, so they can be written unchanged. Knows n
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from exactbuyer._core import Batches, CsvPart, CsvSplitter, JsonPart, JsonSplitter
 from exactbuyer.cli._console import print_message
@@ -22,54 +22,47 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 _PEEKED_ROWS = 1_000
 
 
-class Source(Protocol):
+class Source:
     """A file, opened: read once."""
 
     name: str
     names: list[str]
-
-    @property
-    def metadata(self) -> Mapping[bytes, bytes] | None:
-        """The file's own metadata."""
-        ...
+    rows: int | None = None
+    """How many rows it has, if that is known before they are read."""
+    sheet: str | None = None
+    """The sheet that it is read from."""
+    schema: Any = None
+    """The types of its columns, if they are not all text."""
+    metadata: Mapping[bytes, bytes] | None = None
+    """The file's own metadata."""
 
     def parts(self, rows: int) -> Iterator[Any]:
         """Its rows, in parts of at most so many. Each has `column(name)` and a length."""
-        ...
+        raise NotImplementedError
 
     def columns(self, rows: int, names: list[str]) -> Iterator[Any]:
         """Only these columns of its rows, as Arrow data, in parts of at most so many."""
-        ...
+        raise NotImplementedError
 
     def table(self, part: Any) -> Any:
         """A part as Arrow data."""
-        ...
+        raise NotImplementedError
 
 
-class CsvSource:
+class CsvSource(Source):
     """Records of a CSV or TSV file.
 
     Args:
         location: The file.
-        delimiter: The delimiter; `None`: that of its `sep=` line, else the usual one of its kind.
-        skip_rows: How many lines are above the header; `None`: the header is searched for.
-        labels: The columns to look up, by which the header is found.
         is_surveyed: The file was read before, and the warnings about its text were shown then.
         preamble: What is above the header, if that is known already.
         blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
     """
 
-    metadata: Mapping[bytes, bytes] | None = None
-    sheet: str | None = None
-    """The sheet that the text comes from."""
-
     def __init__(
         self,
         location: Location,
-        delimiter: str | None,
         *,
-        skip_rows: int | None = None,
-        labels: Iterable[str] = (),
         is_surveyed: bool = False,
         preamble: Preamble | None = None,
         blocks: Iterator[bytes] | None = None,
@@ -78,9 +71,9 @@ class CsvSource:
         self.name = location.name
         usual = DELIMITERS.get(location.kind, ",")
         blocks = _as_text(location) if blocks is None else blocks
-        preamble = preamble or preamble_of(blocks, delimiter, usual, skip_rows, labels)
+        preamble = preamble or preamble_of(blocks, location, usual)
         self.lines_above = preamble.lines
-        self.delimiter = delimiter or preamble.delimiter or usual
+        self.delimiter = location.delimiter or preamble.delimiter or usual
         self.says_delimiter = preamble.delimiter is not None
         if preamble.lines and not is_surveyed:
             line = "row" if location.kind == "xlsx" else "line"
@@ -159,10 +152,8 @@ def _line(preamble: Preamble) -> int:
     return preamble.lines + 1 + (preamble.delimiter is not None)
 
 
-class JsonSource:
+class JsonSource(Source):
     """Records of a JSON Lines file."""
-
-    metadata: Mapping[bytes, bytes] | None = None
 
     def __init__(self, location: Location, names: list[str] | None = None) -> None:
         self.name = location.name
