@@ -28,7 +28,7 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     if not result.unstored:
         return step
     are = "is" if result.unstored == 1 else "are"
-    keep = f"Keep {output or 'the output'}: {count(result.unstored, 'answer')} in it {are} not in the store"
+    keep = f"Keep {output}: {count(result.unstored, 'answer')} in it {are} not in the store"
     return f"{step}. {keep}. If you run it again, pass another -o"
 
 
@@ -48,7 +48,7 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
         return f"fix what stopped it, and {again}"
     if receipt.invalid or receipt.rejected:
         return f"correct the rows that {options['prefix']}reason names, and {again}"
-    return f"nothing: {output or 'the output'} has every row"
+    return f"nothing: {output} has every row"
 
 
 def _after_breaking_off(result: RunResult, again: str) -> str:

@@ -17,7 +17,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.log import write_line
 from exactbuyer.settings import LOOPBACK
 
-from ._advice import again_in_words, next_step, title_of
+from ._advice import next_step, title_of
 from ._command_options import CommandOptions
 from ._console import Console, confirm, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
@@ -29,8 +29,7 @@ from ._options import (
     store_options,
 )
 from ._plan import check_readable, planned
-from ._run import Approval, RunResult, RunSpec, check, unexpected
-from ._run import run as run_job
+from ._run import Approval, Run, RunResult, checked, unexpected
 from ._setup import completion, doctor, man
 from ._setup.completion import files
 from ._signals import Signals, Terminated
@@ -151,28 +150,23 @@ def _enrich(options: CommandOptions, console: Console) -> int:
             if plan is not None:
                 console.checks(plan)
                 check_readable(plan, source.name)
-            spec = RunSpec(
-                source=source,
+            result = Run(
+                options,
+                enricher,
+                source,
                 rows=survey.rows if survey else source.rows,
                 location=output,
                 overwrite=overwrite,
-                table_request=options.table_request(source),
-                refresh=options["refresh"],
-                store_only=options["store_only"],
-                defuse=options["excel_safe"],
-                progress=_progress(options),
-                costs=not options["sandbox"],
                 approval=approval,
-                again=again_in_words(
-                    options, in_store=enricher.settings.store is not None, spent=not options["sandbox"]
-                ),
-            )
-            result = run_job(spec, enricher, signals)
+                signals=signals,
+            ).carry_out()
     except KeyboardInterrupt:
         # Once it is done, a signal while the store is closed changes nothing of it.
         if result is None:
             raise
-    _conclude(result, options, console, output.name if not output.is_standard else "")
+    place = "the output" if output.is_standard else output.path
+    console.receipt(result, options["prefix"], title=title_of(result), step=next_step(result, options, place))
+    console.last(result)
     return result.exit_code
 
 
@@ -241,12 +235,6 @@ def _report(exit_code: ExitCode, message: str, *, as_json: bool, is_printed: boo
     return exit_code
 
 
-def _progress(options: CommandOptions) -> Any:
-    if options["quiet"]:
-        return False
-    return "auto" if options["progress"] is None else options["progress"]
-
-
 def _survey(options: CommandOptions, enricher: BulkEnricher, output: Location | None) -> Survey | None:
     """The input, read once beforehand; `None` of a stream, which cannot be read again."""
     location = options.location()
@@ -256,15 +244,14 @@ def _survey(options: CommandOptions, enricher: BulkEnricher, output: Location | 
     source = options.source()
     if location.kind != "jsonl":
         # Read with the wrong delimiter its rows look broken, too: first its names.
-        check(source, options.table_request(source), enricher.settings)
+        checked(source, options, enricher)
     options.check_online(enricher.settings.service)
     return surveyed(source, keeps_bytes=output is None or keeps_bytes(source, output))
 
 
 def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan:
     source = options.source(survey)
-    table_request = options.table_request(source)
-    check(source, table_request, enricher.settings)
+    table_request = checked(source, options, enricher).table_request
     return planned(
         source, enricher, table_request, refresh=options["refresh"], store_only=options["store_only"]
     )
@@ -311,10 +298,3 @@ def _approve(
         otherwise="nothing was sent",
     )
     return None, approval
-
-
-def _conclude(result: RunResult, options: CommandOptions, console: Console, output: str) -> None:
-    console.receipt(
-        result, options["prefix"], title=title_of(result), step=next_step(result, options, output)
-    )
-    console.last(result)

@@ -152,6 +152,12 @@ class CommandOptions:
         return BulkEnricher(cast("Any", key), base_url=self["base_url"] or BASE_URL, **settings)
 
     @property
+    def progress(self) -> Any:
+        """Whether a progress bar is shown."""
+        usual = "auto" if self["progress"] is None else self["progress"]
+        return False if self["quiet"] else usual
+
+    @property
     def sends(self) -> bool:
         """Whether anything may be sent."""
         return not (self["store_only"] or self["dry_run"])

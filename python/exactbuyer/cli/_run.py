@@ -23,6 +23,7 @@ from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count
 
+from ._advice import again_in_words
 from ._plan import check_readable
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
@@ -31,12 +32,10 @@ if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
     from exactbuyer._files.overwrite import OverwritePolicy
-    from exactbuyer._frames.request import TableRequest
     from exactbuyer.cli._io.files import Location
-    from exactbuyer.report.progress import ProgressOption
     from exactbuyer.report.receipt import Receipt
-    from exactbuyer.settings import Settings
 
+    from ._command_options import CommandOptions
     from ._signals import Signals
 
 logger = logging.getLogger("exactbuyer")
@@ -49,37 +48,6 @@ class Approval(NamedTuple):
     """The most credits."""
     is_least: bool
     """Whether this is less than what is left of the user's own limit."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSpec:
-    """What is to be done.
-
-    Attributes:
-        source: What is read.
-        rows: How many rows it has; `None` if that is unknown.
-        location: Where the output goes.
-        overwrite: What it may replace there.
-        table_request: What is looked up, and which columns are added.
-        defuse: Whether added text that looks like a formula is written so that it is not one.
-        progress: As for `enrich_table`.
-        costs: Whether lookups cost money: the service is not a sandbox.
-        approval: How much was approved, which it may spend; `None`: only the user's own limit applies.
-        again: The advice about running the same command again, if the run may have cost something.
-    """
-
-    source: Source
-    rows: int | None
-    location: Location
-    overwrite: OverwritePolicy
-    table_request: TableRequest
-    refresh: bool
-    store_only: bool
-    defuse: bool
-    progress: ProgressOption
-    costs: bool
-    approval: Approval | None
-    again: str
 
 
 class KeptOutput(NamedTuple):
@@ -98,7 +66,7 @@ class RunResult:
         receipt: The receipt of the run.
         input_rows: How many rows the input has; `None` if that is unknown.
         is_whole: The output is in its place, with every row.
-        costs: As in the `RunSpec`.
+        costs: Lookups cost money: the service is not a sandbox.
         is_stored: A store has all answers.
         unstored: How many answers the store does not have; 0 without a store.
         message: What went wrong, in one line; empty if nothing did.
@@ -171,137 +139,217 @@ class _FileReader(TableReader):
         return joined
 
 
-def check(source: Source, table_request: TableRequest, settings: Settings) -> None:
-    """Checks the request against the columns of the input.
+def checked(source: Source, options: CommandOptions, enricher: BulkEnricher) -> _FileReader:
+    """The source, with the columns that the options name.
 
     Raises:
         ConfigError: A column is missing, or in the way.
     """
-    _FileReader(source, table_request, settings)
+    return _FileReader(source, options.table_request(source), enricher.settings)
 
 
-def reader_of(spec: RunSpec, settings: Settings) -> tuple[_FileReader, Outline]:
-    """The source with its columns checked.
+class Run:
+    """A run, how far it has come, and how it ended.
 
-    Raises:
-        ConfigError: A column is missing, or in the way.
-    """
-    reader = _FileReader(spec.source, spec.table_request, settings)
-    outline = Outline(spec.source, reader.table, spec.table_request, reader.dropped, defuse=spec.defuse)
-    reader.joiner = joiner_of(outline, spec.location)
-    return reader, outline
-
-
-def run(spec: RunSpec, enricher: BulkEnricher, signals: Signals) -> RunResult:
-    """Carries out the run.
+    Args:
+        options: The options of the command.
+        enricher: Decides what is sent.
+        source: What is read.
+        rows: How many rows it has; `None` if that is unknown.
+        location: Where the output goes.
+        overwrite: What it may replace there.
+        approval: How much was approved, which it may spend; `None`: only the user's own limit applies.
+        signals: What may interrupt it.
 
     Raises:
         ConfigError: A column is missing, or in the way, or there is no key. Nothing was sent.
-        CommandError: The output cannot be opened or written, or no row can be looked up, and nothing was
-            sent; or a second signal came while its end was written.
+        CommandError: The output cannot hold the rows. Nothing was sent.
     """
-    reader, outline = reader_of(spec, enricher.settings)
-    rehearse(outline, spec.table_request, reader.joiner, spec.location.kind, spec.rows)
-    reader.signals = signals
-    reader.counts_paid = spec.costs and enricher.settings.store is None
-    stream = FileStream(
-        enricher,
-        reader,
-        refresh=spec.refresh,
-        store_only=spec.store_only,
-        max_credits=None if spec.approval is None else spec.approval.credits,
-        progress=spec.progress,
-        rows=spec.rows,
-        while_waiting=signals.released,
-    )
-    with signals.held():
-        try:
-            output = Output(spec.location, spec.overwrite)
-        except BaseException:
-            stream.leave()
-            raise
-        try:
-            if (sink := sink_of(outline, spec.location.kind)) is not None:
-                output.expect(sink)
-            written = _Written(output)
-            ended = _streamed(stream, reader, written, signals)
-            if ended is None:
-                check_readable(stream.receipt, spec.source.name)
-                ended = _finished(stream, reader, output)
-            if not stream.is_over:
-                # After a second Ctrl-C, closing or recovering would wait for nothing.
-                stream.close_enricher_at_once()
-            return _concluded(ended, spec, stream, written, enricher)
-        except KeyboardInterrupt:
-            # A second signal while the end is written: by now it may have cost something.
-            text = f"left at once, perhaps without the output; to go on, {spec.again}"
-            raise CommandError(signals.exit_code, text) from None
-        finally:
-            output.abandon()
 
+    def __init__(
+        self,
+        options: CommandOptions,
+        enricher: BulkEnricher,
+        source: Source,
+        *,
+        rows: int | None,
+        location: Location,
+        overwrite: OverwritePolicy,
+        approval: Approval | None,
+        signals: Signals,
+    ) -> None:
+        self._enricher, self._source, self._rows = enricher, source, rows
+        self._location, self._overwrite, self._approval = location, overwrite, approval
+        self._signals = signals
+        self._costs = not options["sandbox"]
+        has_store = enricher.settings.store is not None
+        self._again = again_in_words(options, in_store=has_store, spent=self._costs)
+        reader = checked(source, options, enricher)
+        self._outline = Outline(
+            source, reader.table, reader.table_request, reader.dropped, defuse=options["excel_safe"]
+        )
+        self._joiner = reader.joiner = joiner_of(self._outline, location)
+        rehearse(self._outline, reader.table_request, self._joiner, location.kind, rows)
+        reader.signals = signals
+        reader.counts_paid = self._costs and not has_store
+        self._stream = FileStream(
+            enricher,
+            reader,
+            refresh=options["refresh"],
+            store_only=options["store_only"],
+            max_credits=None if approval is None else approval.credits,
+            progress=options.progress,
+            rows=rows,
+            while_waiting=signals.released,
+        )
+        self._written_rows = self._written_paid = 0
+        self._rest: list[_Piece] | None = None
+        """Pieces that were not written when it stopped."""
+        self._exit_code, self._message, self._is_whole = ExitCode.DONE, "", False
 
-class _End(NamedTuple):
-    """How a run ended, and what was not written then."""
+    def carry_out(self) -> RunResult:
+        """Reads, looks up and writes.
 
-    exit_code: ExitCode
-    message: str = ""
-    rest: list[_Piece] | None = None
-    is_whole: bool = False
+        Raises:
+            CommandError: The output cannot be opened, or no row can be looked up, and nothing was sent; or a
+                second signal came while its end was written.
+        """
+        with self._signals.held():
+            try:
+                self._output = Output(self._location, self._overwrite)
+            except BaseException:
+                self._stream.leave()
+                raise
+            try:
+                if (sink := sink_of(self._outline, self._location.kind)) is not None:
+                    self._output.expect(sink)
+                if self._streamed():
+                    check_readable(self._stream.receipt, self._source.name)
+                    self._finish()
+                if not self._stream.is_over:
+                    # After a second Ctrl-C, closing or recovering would wait for nothing.
+                    self._stream.close_enricher_at_once()
+                return self._result()
+            except KeyboardInterrupt:
+                # A second signal while the end is written: by now it may have cost something.
+                text = f"left at once, perhaps without the output; to go on, {self._again}"
+                raise CommandError(self._signals.exit_code, text) from None
+            finally:
+                self._output.abandon()
 
-
-class _Written:
-    """An output, and how much stands in it."""
-
-    def __init__(self, output: Output) -> None:
-        self.output = output
-        self.rows = self.paid = 0
-
-    def add(self, pieces: Iterable[_Piece]) -> None:
-        """Writes more."""
+    def _write(self, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
-            self.output.write(piece.content)
-            self.rows += piece.rows
-            self.paid += piece.paid
+            self._output.write(piece.content)
+            self._written_rows += piece.rows
+            self._written_paid += piece.paid
 
+    def _streamed(self) -> bool:
+        """Reads, looks up and writes. Returns whether it came to the end of the input."""
+        try:
+            with self._stream:
+                self._output.write(self._joiner.head())
+                for block in self._stream:
+                    self._write(cast("list[_Piece]", block))
+        except CommandError as stop:
+            self._exit_code, self._message = stop.exit_code, str(stop)
+        except KeyboardInterrupt as interrupt:
+            self._exit_code = self._signals.exit_code
+            self._message, self._rest = _BROKEN_OFF[self._exit_code], getattr(interrupt, "table", None)
+        except ExactBuyerError as error:
+            kind = type(error).__name__
+            # The core's message, because the exception's message also says where in Python the rows are.
+            messages = (message for met, message in self._stream.troubles() if met == kind)
+            self._exit_code, self._rest = exit_code_of_error(kind), error.table
+            self._message = in_options(next(messages, error.message))
+        except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
+            with _ignoring_errors():
+                # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
+                self._stream.wait_until_over()
+            self._exit_code, self._message = unexpected(error)
+        else:
+            return True
+        return False
 
-def _streamed(stream: FileStream, reader: _FileReader, written: _Written, signals: Signals) -> _End | None:
-    """Reads, looks up and writes; how that ended early, if it did."""
-    try:
-        with stream:
-            written.output.write(reader.joiner.head())
-            for block in stream:
-                written.add(cast("list[_Piece]", block))
-    except CommandError as stop:
-        return _End(stop.exit_code, str(stop))
-    except KeyboardInterrupt as interrupt:
-        return _End(signals.exit_code, _BROKEN_OFF[signals.exit_code], getattr(interrupt, "table", None))
-    except ExactBuyerError as error:
-        kind = type(error).__name__
-        # The core's message, because the exception's message also says where in Python the rows are.
-        messages = (message for met, message in stream.troubles() if met == kind)
-        return _End(exit_code_of_error(kind), in_options(next(messages, error.message)), error.table)
-    except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
+    def _finish(self) -> None:
+        """Writes the end, and puts the output into its place."""
+        receipt, troubles = self._stream.receipt, self._stream.troubles()
+        try:
+            self._output.write(self._joiner.tail())
+            self._output.finish({RECEIPT_KEY: receipt.to_dict()})
+        except CommandError as stop:
+            self._exit_code, self._message = stop.exit_code, str(stop)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._exit_code, self._message = unexpected(error)
+        else:
+            self._is_whole = True
+            self._exit_code = exit_code_of_run((kind for kind, _ in troubles), receipt)
+            self._message = in_options(next((message for _, message in troubles), ""))
+
+    def _result(self) -> RunResult:
+        """The result. Keeps the rows that were paid for, if no store has them."""
+        receipt = self._stream.receipt
+        if self._exit_code is ExitCode.CREDITS and (beyond := self._beyond_approval(receipt)):
+            self._message = beyond
+            receipt = replace(receipt, stopped=beyond)
+        elif receipt.stopped:
+            is_files = self._exit_code is ExitCode.FILES
+            why = self._message if is_files else _BROKEN_OFF.get(self._exit_code)
+            receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
+        result = RunResult(
+            exit_code=self._exit_code,
+            receipt=receipt,
+            input_rows=self._rows,
+            is_whole=self._is_whole,
+            costs=self._costs,
+            is_stored=self._stream.is_stored,
+            unstored=self._stream.unstored,
+            message=self._message,
+        )
+        if not result.is_lost:
+            return result
+        kept = self._kept(receipt)
+        return replace(result, kept=kept, lost_credits=self._lost_credits(result, is_kept=kept is not None))
+
+    def _beyond_approval(self, receipt: Receipt) -> str:
+        """What to say if the approval stopped the run, and not a limit that the user has set."""
+        approval = self._approval
+        if not (approval and approval.is_least and receipt.stopped_error == "BudgetExceededError"):
+            return ""
+        return (
+            f"this run may spend {count(approval.credits, 'credit')}, and needs more than was planned: the "
+            f"input or the store may have changed. To continue, {self._again}"
+        )
+
+    def _kept(self, receipt: Receipt) -> KeptOutput | None:
+        """Writes the rest, and keeps what is written."""
+        output = self._output
         with _ignoring_errors():
-            # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
-            stream.wait_until_over()
-        return _End(*unexpected(error))
-    return None
+            rest = self._rest
+            if rest is None and self._stream.is_over and (recovered := self._enricher.recover()) is not None:
+                rest = recovered.table
+            # After what does not fit, nothing more is written: it would hide that rows are missing there.
+            if not output.has_failed:
+                self._write(rest or [])
+        if not self._written_rows:
+            return None
+        path = output.keep({RECEIPT_KEY: receipt.to_dict()})
+        if path is not None:
+            return KeptOutput(str(path), self._written_rows)
+        # The reader of the stream, or the file that it was sent to, has the rows.
+        has_rows = output.is_stream and self._exit_code is not ExitCode.PIPE_CLOSED and not output.has_failed
+        return KeptOutput("the output", self._written_rows) if has_rows else None
 
-
-def _finished(stream: FileStream, reader: _FileReader, output: Output) -> _End:
-    """Writes the end, and puts the output into its place."""
-    receipt, troubles = stream.receipt, stream.troubles()
-    try:
-        output.write(reader.joiner.tail())
-        output.finish({RECEIPT_KEY: receipt.to_dict()})
-    except CommandError as stop:
-        return _End(stop.exit_code, str(stop))
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - as above
-        return _End(*unexpected(error))
-    exit_code = exit_code_of_run((kind for kind, _ in troubles), receipt)
-    return _End(exit_code, in_options(next((message for _, message in troubles), "")), is_whole=True)
+    def _lost_credits(self, result: RunResult, *, is_kept: bool) -> int:
+        """Credits for answers that are neither in a store nor in what was kept, at most."""
+        charged = result.receipt.credits
+        if not result.receipt.in_store:
+            return max(charged - (self._written_paid if is_kept else 0), 0)
+        if is_kept and not self._output.has_failed:
+            return 0
+        # Each of these answers may have cost a credit. There is no number if the store itself is gone.
+        return min(result.unstored or charged, charged)
 
 
 def unexpected(error: BaseException) -> tuple[ExitCode, str]:
@@ -322,68 +370,6 @@ def _ignoring_errors() -> Generator[None]:
         raise
     except BaseException as error:
         logger.debug("not all of what was paid for could be kept", exc_info=error)
-
-
-def _concluded(
-    ended: _End, spec: RunSpec, stream: FileStream, written: _Written, enricher: BulkEnricher
-) -> RunResult:
-    """The result of the run. Keeps the rows that were paid for, if no store has them."""
-    receipt = stream.receipt
-    if ended.exit_code is ExitCode.CREDITS and (beyond := _beyond_approval(spec, receipt)):
-        ended = ended._replace(message=beyond)
-        receipt = replace(receipt, stopped=beyond)
-    elif receipt.stopped:
-        why = ended.message if ended.exit_code is ExitCode.FILES else _BROKEN_OFF.get(ended.exit_code)
-        receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
-    done = RunResult(
-        exit_code=ended.exit_code,
-        receipt=receipt,
-        input_rows=spec.rows,
-        is_whole=ended.is_whole,
-        costs=spec.costs,
-        is_stored=stream.is_stored,
-        unstored=stream.unstored,
-        message=ended.message,
-    )
-    if not done.is_lost:
-        return done
-    output = written.output
-    with _ignoring_errors():
-        rest = ended.rest
-        if rest is None and stream.is_over and (recovered := enricher.recover()) is not None:
-            rest = recovered.table
-        # After what does not fit, nothing more is written: it would hide that rows are missing there.
-        if not output.has_failed:
-            written.add(rest or [])
-    path = output.keep({RECEIPT_KEY: receipt.to_dict()}) if written.rows else None
-    where = None if path is None else str(path)
-    if where is None and written.rows and output.is_stream and ended.exit_code is not ExitCode.PIPE_CLOSED:
-        # The reader of the stream, or the file that it was sent to, has the rows.
-        where = None if output.has_failed else "the output"
-    kept = None if where is None else KeptOutput(where, written.rows)
-    done = replace(done, kept=kept)
-    return replace(done, lost_credits=_lost_credits(done, written))
-
-
-def _lost_credits(done: RunResult, written: _Written) -> int:
-    """Credits for answers that are neither in a store nor in what was kept, at most."""
-    charged = done.receipt.credits
-    if not done.receipt.in_store:
-        return max(charged - (written.paid if done.kept is not None else 0), 0)
-    if done.kept is not None and not written.output.has_failed:
-        return 0
-    # Each of these answers may have cost a credit. There is no number if the store itself is gone.
-    return min(done.unstored or charged, charged)
-
-
-def _beyond_approval(spec: RunSpec, receipt: Receipt) -> str:
-    """What to say if the approval stopped the run, and not a limit that the user has set."""
-    if not (spec.approval and spec.approval.is_least and receipt.stopped_error == "BudgetExceededError"):
-        return ""
-    return (
-        f"this run may spend {count(spec.approval.credits, 'credit')}, and needs more than was planned: the "
-        f"input or the store may have changed. To continue, {spec.again}"
-    )
 
 
 _BROKEN_OFF = {
