@@ -44,20 +44,12 @@ class Finding:
     exit_code: ExitCode = ExitCode.DONE
 
 
-class _WrongError(Exception):
-    """A check found something wrong."""
-
-    def __init__(self, exit_code: ExitCode, text: str) -> None:
-        super().__init__(text)
-        self.exit_code = exit_code
-
-
 class _NotCheckedError(Exception):
     """A check cannot be made."""
 
 
 class _Checks:
-    """The checks of one enricher."""
+    """The checks of one enricher. Each returns what is fine, or raises what is not."""
 
     def __init__(self, enricher: BulkEnricher, key_file: str | None) -> None:
         self._enricher = enricher
@@ -66,18 +58,14 @@ class _Checks:
 
     def findings(self) -> Iterator[Finding]:
         """Makes the checks one after the other, the slow one last."""
-        checks: dict[str, Callable[[], str]] = {
-            "version": self._versions,
-            "libraries": self._libraries,
-            "key": self._key,
-            "proxy": self._proxy,
-            "TLS": self._certificates,
-            "store": self._store,
-            "rate": self._rate,
-            "address": self._address,
-        }
-        for name, check in checks.items():
-            yield _finding(name, check)
+        yield _finding("version", self._versions)
+        yield _finding("libraries", self._libraries)
+        yield _finding("key", self._key)
+        yield _finding("proxy", self._proxy)
+        yield _finding("TLS", self._certificates)
+        yield _finding("store", self._store)
+        yield _finding("rate", self._rate)
+        yield _finding("address", self._address)
 
     def _versions(self) -> str:
         python = f"{platform.python_implementation()} {platform.python_version()}"
@@ -93,7 +81,7 @@ class _Checks:
             key_in(self._key_file)
             return "in the key file"
         if not has_key(None):
-            raise _WrongError(
+            raise CommandError(
                 ExitCode.USAGE,
                 f"there is none: set the environment variable {KEY_VARIABLE}, or pass --key-file FILE",
             )
@@ -122,16 +110,16 @@ class _Checks:
         store = self._enricher.store
         trouble = disk_trouble(store.path)
         if trouble is not None:
-            raise _WrongError(
+            raise CommandError(
                 ExitCode.STORE, f"{store.path} lies {trouble}: pass --store FILE on a local disk"
             )
         folder = next(path for path in store.path.parents if path.exists())
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise _WrongError(ExitCode.STORE, f"you cannot write in {folder}: pass --store FILE")
+            raise CommandError(ExitCode.STORE, f"you cannot write in {folder}: pass --store FILE")
         free = shutil.disk_usage(folder).free
         room = f"{free / 1e9:,.1f} GB free"
         if free < _LITTLE_ROOM_BYTES:
-            raise _WrongError(ExitCode.STORE, f"{store.path}: the disk is almost full ({room})")
+            raise CommandError(ExitCode.STORE, f"{store.path}: the disk is almost full ({room})")
         if not store.exists():
             return f"{store.path}: made by the first run · {room}"
         info = store.info()
@@ -158,7 +146,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
         return Finding(name, "ok", check())
     except _NotCheckedError as why:
         return Finding(name, "not checked", str(why))
-    except (_WrongError, CommandError) as wrong:
+    except CommandError as wrong:
         return Finding(name, "wrong", str(wrong), wrong.exit_code)
     except ExactBuyerError as error:
         exit_code = exit_code_of_error(type(error).__name__)
