@@ -57,7 +57,7 @@ class CommandOptions:
 
     def source(self, survey: Survey | None = None) -> Source:
         """The input, opened."""
-        source = opened(self._with_layout(self.location(), self.delimiter(), self["sheet"]), survey)
+        source = opened(self._input(), survey)
         if not source.names:
             # JSON Lines without a line: there are no rows to look up.
             source.names = self.table_request(source).labels
@@ -78,9 +78,12 @@ class CommandOptions:
         is_given = output.kind == "csv" and location.kind != "tsv"
         return self._with_layout(output, self.delimiter() if is_given else None)
 
-    def _with_layout(self, location: Location, delimiter: str | None, sheet: str | None = None) -> Location:
+    def _input(self) -> Location:
+        return replace(self._with_layout(self.location(), self.delimiter()), sheet=self["sheet"])
+
+    def _with_layout(self, location: Location, delimiter: str | None) -> Location:
         labels = tuple(self.labels())
-        return replace(location, delimiter=delimiter, sheet=sheet, skip_rows=self["skip_rows"], labels=labels)
+        return replace(location, delimiter=delimiter, skip_rows=self["skip_rows"], labels=labels)
 
     def overwrite(self, enricher: BulkEnricher, output: Location) -> OverwritePolicy:
         """What the output may replace."""
@@ -103,7 +106,6 @@ class CommandOptions:
                 type.
         """
         columns: dict[str, FieldType | None] = {}
-        file_kind = self.location().kind
         for text in self["by"]:
             name, mark, kind = text.rpartition("=")
             is_typed = mark and text not in names and kind in FIELD_TYPES
@@ -117,10 +119,8 @@ class CommandOptions:
             label = matching_label(names, label)
             if label in columns:
                 raise UsageError(f"--by names {label!r} twice: name each column once, best first")
-            if label not in names and file_kind in {*DELIMITERS, "xlsx"}:
-                skipped = self["skip_rows"] is not None
-                delimiter = self.delimiter()
-                check_header(names, self.labels(), file_kind, delimiter=delimiter, skipped=skipped)
+            if label not in names and (location := self._input()).kind in {*DELIMITERS, "xlsx"}:
+                check_header(names, location)
             columns[label] = field_type
         return columns
 

@@ -16,28 +16,20 @@ from ._words import in_options
 from .exit_codes import UsageError
 
 if TYPE_CHECKING:
-    from exactbuyer.cli._io.files import FileKind
+    from exactbuyer.cli._io.files import Location
 
 _SHOWN = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 """Delimiters, as messages show them."""
 
 
-def check_header(
-    names: list[str], labels: list[str], kind: FileKind, *, delimiter: str | None, skipped: bool
-) -> None:
-    """Checks a header of which a label was not found.
-
-    Args:
-        names: The cells of the header.
-        labels: The columns to look up.
-        kind: The kind of file.
-        delimiter: The character between its cells, if it was given.
-        skipped: Whether `--skip-rows` was passed.
+def check_header(names: list[str], location: Location) -> None:
+    """Checks the cells of a header that lacks a column to look up.
 
     Raises:
         UsageError: The header lacks a label.
         ConfigError: The same, if the lines above it were counted.
     """
+    kind, labels, skipped = location.kind, location.labels, location.skip_rows is not None
     if any(map(looks_personal, names)):
         raise UsageError(
             "the first record looks like a person's data, not like the names of the columns: put a record "
@@ -45,7 +37,7 @@ def check_header(
         )
     for mark, shown in _SHOWN.items():
         if len(names) == 1 and mark in names[0]:
-            is_usual = delimiter is not None and DELIMITERS.get(kind) == mark
+            is_usual = location.delimiter is not None and DELIMITERS.get(kind) == mark
             fix = "leave out --delimiter" if is_usual else f"pass --delimiter {shown}"
             raise UsageError(f"the input has only one column, with {shown} in its name: {fix}")
     what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
