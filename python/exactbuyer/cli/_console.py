@@ -66,9 +66,9 @@ class Console:
             logger.propagate = before[1]
 
     def checks(self, plan: Plan) -> None:
-        """Writes what to check before rows are sent."""
-        for line in [] if self.quiet else check_lines(plan):
-            write_line(line)
+        """Writes what to look at before rows are sent, as :func:`plan_lines` says it."""
+        for check in [] if self.quiet else counting_from_one(plan).checks():
+            write_line(f"check     {check}")
 
     def receipt(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
         """Writes the receipt and what to do next. With `quiet`, only what concerns answers in no store."""
@@ -113,11 +113,6 @@ def plan_lines(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def check_lines(plan: Plan) -> list[str]:
-    """What to look at before a plan is carried out, as :func:`plan_lines` says it."""
-    return [f"check     {check}" for check in counting_from_one(plan).checks()]
-
-
 def counting_from_one(plan: Plan) -> Plan:
     """The same plan with rows counted from 1, as users of the command line count them."""
     return replace(
@@ -158,12 +153,8 @@ def print_data(lines: Iterable[str]) -> None:
 
 def json_line(value: object) -> str:
     """As JSON in one line; letters that standard output cannot show, and halves of letters, are escaped."""
-    try:
-        line = json.dumps(value, default=_in_json, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        # JSON has no NaN and no Infinity.
-        value = _without_nan(value)
-        line = json.dumps(value, default=_in_json, ensure_ascii=False)
+    value = _without_nan(value)
+    line = json.dumps(value, default=_in_json, ensure_ascii=False)
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -172,15 +163,13 @@ def json_line(value: object) -> str:
 
 
 def _without_nan(value: Any) -> Any:
-    """The same value with `None` for numbers that JSON does not have."""
+    """The same value with `None` for NaN and Infinity, which JSON does not have."""
     plain = value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {name: _without_nan(member) for name, member in plain.items()}
     if isinstance(value, (list, tuple)):
         return [_without_nan(element) for element in plain]
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else plain
 
 
 def _in_json(value: object) -> str:
