@@ -77,13 +77,11 @@ def check_readable(counts: Plan | Receipt, name: str) -> None:
 def _windows(source: Source, names: list[str]) -> Iterator[Any]:
     """The columns of these names, in tables of at most so many rows."""
     window: list[Any] = []
-    rows = 0
     for part in source.columns(WINDOW_ROWS, names):
-        if window and rows + len(part) > WINDOW_ROWS:
+        if window and sum(map(len, window)) + len(part) > WINDOW_ROWS:
             yield _table(window)
-            window, rows = [], 0
+            window = []
         window.append(part)
-        rows += len(part)
     if window:
         yield _table(window)
 

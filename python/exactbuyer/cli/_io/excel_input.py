@@ -6,6 +6,7 @@ handled as in a CSV file.
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 import zlib
@@ -169,14 +170,19 @@ def _as_csv(rows: list[list[str]]) -> bytes:
     return b"".join(csv_record(row, ord(",")) for row in rows)
 
 
-def _check_size(stream: IO[bytes], sheet: str, location: Location) -> None:
-    """Checks that a sheet can be loaded: one stray cell far from the others makes it very large."""
+@contextmanager
+def _cells(stream: IO[bytes], sheet: str) -> Generator[IO[bytes]]:
+    """The XML with the cells of a sheet; nothing if it is in an unusual place."""
     with zipfile.ZipFile(stream) as archive:
         part = _part_of(archive, sheet)
-        if part is None:
-            return
-        with archive.open(part) as xml:
-            columns, rows = _extent(xml)
+        with archive.open(part) if part is not None else io.BytesIO() as xml:
+            yield xml
+
+
+def _check_size(stream: IO[bytes], sheet: str, location: Location) -> None:
+    """Checks that a sheet can be loaded: one stray cell far from the others makes it very large."""
+    with _cells(stream, sheet) as xml:
+        columns, rows = _extent(xml)
     if _number_of(columns) * rows > _MOST_CELLS:
         raise FileError(
             f"{location.name}: the cells of sheet {sheet!r} reach to row {rows:,} and column "
@@ -189,11 +195,8 @@ def _warn_of_formulas(stream: IO[bytes], sheet: str, location: Location) -> None
     """Warns of formulas without a result, as a program that does not calculate writes them."""
     cells = 0
     # The library reads some files that are damaged.
-    with suppress(zipfile.BadZipFile, zlib.error), zipfile.ZipFile(stream) as archive:
-        part = _part_of(archive, sheet)
-        if part is not None:
-            with archive.open(part) as xml:
-                cells = _formulas_without_result(xml)
+    with suppress(zipfile.BadZipFile, zlib.error), _cells(stream, sheet) as xml:
+        cells = _formulas_without_result(xml)
     if cells:
         print_message(
             f"warning: {location.name}: {count(cells, 'formula')} of sheet {sheet!r} without a result "

@@ -26,34 +26,26 @@ if TYPE_CHECKING:
 class CsvBeside(Joiner):
     """From CSV to CSV with the same delimiter: every byte stays."""
 
-    def __init__(self, outline: Outline) -> None:
-        super().__init__(outline)
-        self._source = cast("CsvSource", outline.source)
-
     def head(self) -> bytes:
         self._source.warn_of_text(self._source.header)
-        return self._source.header.beside_names(self._outline.added, self._outline.dropped)
+        return cast("bytes", self._source.header.beside_names(self._outline.added, self._outline.dropped))
 
     def join(self, part: CsvPart, block: Batches) -> bytes:
         self._source.warn_of_text(part)
         return part.beside(self._outline.safe(block), self._outline.dropped, self._outline.defuse)
 
     def tail(self) -> bytes:
-        return self._source.trailer()
+        return cast("bytes", self._source.trailer())
 
 
 class JsonBeside(Joiner):
     """From JSON Lines to JSON Lines: every byte stays."""
 
-    def __init__(self, outline: Outline) -> None:
-        super().__init__(outline)
-        self._source = cast("JsonSource", outline.source)
-
     def join(self, part: JsonPart, block: Batches) -> bytes:
         return part.beside(block, self._outline.dropped, self._outline.as_json)
 
     def tail(self) -> bytes:
-        return self._source.trailer()
+        return cast("bytes", self._source.trailer())
 
 
 class CsvLines(Joiner):

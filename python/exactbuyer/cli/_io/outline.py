@@ -23,6 +23,7 @@ class Joiner:
 
     def __init__(self, outline: Outline) -> None:
         self._outline = outline
+        self._source: Any = outline.source
 
     def head(self) -> Any:
         """What is written before the first row."""

@@ -218,12 +218,11 @@ def file_errors(name: str) -> Generator[None]:
 
 
 def _as_text(location: Location) -> Iterator[bytes]:
-    first = True
-    for block in location.blocks():
-        if first:
-            _check_beginning(location, block)
-        first = False
-        yield block
+    blocks = location.blocks()
+    for first in blocks:
+        _check_beginning(location, first)
+        yield first
+        yield from blocks
 
 
 def _check_beginning(location: Location, block: bytes) -> None:
