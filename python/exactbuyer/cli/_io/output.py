@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import os
 import re
 import stat
@@ -277,28 +278,24 @@ def _check_stream(descriptor: int) -> None:
         raise OSError(errno.EEXIST, "another program has put a file there meanwhile")
 
 
-class _Pieces:
+class _Pieces(io.FileIO):
     """A file that can be cut back to its last complete piece, so a failed write leaves nothing behind."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        super().__init__(descriptor, "w")
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._bytes = self._settled = 0
-        self.closed = False
-
-    def fileno(self) -> int:
-        return self._descriptor
 
     def write(self, piece: Any) -> int:
         rest = memoryview(piece).cast("B")
         length = len(rest)
         try:
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                rest = rest[os.write(self.fileno(), rest) :]
         except BaseException:
             if self._is_file:
-                os.ftruncate(self._descriptor, self._bytes)
-                os.lseek(self._descriptor, self._bytes, os.SEEK_SET)
+                self.truncate(self._bytes)
+                self.seek(self._bytes)
             raise
         self._bytes += length
         return length
@@ -310,12 +307,4 @@ class _Pieces:
     def cut(self) -> None:
         """Removes what was written after the last `settle`."""
         if self._is_file and not self.closed:
-            os.ftruncate(self._descriptor, self._settled)
-
-    def flush(self) -> None:
-        """Does nothing: there is no buffer."""
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            os.close(self._descriptor)
+            self.truncate(self._settled)
