@@ -136,8 +136,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     try:
         with signals.watched(), options.enricher() as enricher:
             options.check_key()
-            overwrite = options.overwrite(enricher, output)
-            check_output(output, overwrite)
+            check_output(output, options.overwrite(enricher, output))
             survey = _survey(options, enricher, output)
             if output.kind == "xlsx" != options.location().kind and survey is not None:
                 check_cells(options.source(survey))
@@ -151,14 +150,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
                 console.checks(plan)
                 check_readable(plan, source.name)
             result = Run(
-                options,
-                enricher,
-                source,
-                rows=survey.rows if survey else source.rows,
-                location=output,
-                overwrite=overwrite,
-                approval=approval,
-                signals=signals,
+                options, enricher, source, location=output, approval=approval, signals=signals
             ).carry_out()
     except KeyboardInterrupt:
         # Once it is done, a signal while the store is closed changes nothing of it.

@@ -31,7 +31,6 @@ from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of
 if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
     from exactbuyer._core import Batches, Rows
-    from exactbuyer._files.overwrite import OverwritePolicy
     from exactbuyer.cli._io.files import Location
     from exactbuyer.report.receipt import Receipt
 
@@ -155,9 +154,7 @@ class Run:
         options: The options of the command.
         enricher: Decides what is sent.
         source: What is read.
-        rows: How many rows it has; `None` if that is unknown.
         location: Where the output goes.
-        overwrite: What it may replace there.
         approval: How much was approved, which it may spend; `None`: only the user's own limit applies.
         signals: What may interrupt it.
 
@@ -172,15 +169,13 @@ class Run:
         enricher: BulkEnricher,
         source: Source,
         *,
-        rows: int | None,
         location: Location,
-        overwrite: OverwritePolicy,
         approval: Approval | None,
         signals: Signals,
     ) -> None:
-        self._enricher, self._source, self._rows = enricher, source, rows
-        self._location, self._overwrite, self._approval = location, overwrite, approval
-        self._signals = signals
+        self._enricher, self._source, self._location = enricher, source, location
+        self._overwrite = options.overwrite(enricher, location)
+        self._approval, self._signals = approval, signals
         self._costs = not options["sandbox"]
         has_store = enricher.settings.store is not None
         self._again = again_in_words(options, in_store=has_store, spent=self._costs)
@@ -189,7 +184,7 @@ class Run:
             source, reader.table, reader.table_request, reader.dropped, defuse=options["excel_safe"]
         )
         self._joiner = reader.joiner = joiner_of(self._outline, location)
-        rehearse(self._outline, reader.table_request, self._joiner, location.kind, rows)
+        rehearse(self._outline, reader.table_request, self._joiner, location.kind)
         reader.signals = signals
         reader.counts_paid = self._costs and not has_store
         self._stream = FileStream(
@@ -199,7 +194,7 @@ class Run:
             store_only=options["store_only"],
             max_credits=None if approval is None else approval.credits,
             progress=options.progress,
-            rows=rows,
+            rows=source.rows,
             while_waiting=signals.released,
         )
         self._written_rows = self._written_paid = 0
@@ -300,7 +295,7 @@ class Run:
         result = RunResult(
             exit_code=self._exit_code,
             receipt=receipt,
-            input_rows=self._rows,
+            input_rows=self._source.rows,
             is_whole=self._is_whole,
             costs=self._costs,
             is_stored=self._stream.is_stored,

@@ -184,9 +184,9 @@ def _fitting(text: str) -> str:
     return units.decode("utf-16-le", "ignore") + "…"
 
 
-def check_sheet(outline: Outline, rows: int | None, above: int) -> None:
+def check_sheet(outline: Outline, above: int) -> None:
     """Checks that an output fits into a sheet, as far as that is known."""
-    columns = len(outline.names())
+    columns, rows = len(outline.names()), outline.source.rows
     if columns > MAX_COLUMNS:
         raise UsageError(
             f"the output has {columns:,} columns, and a sheet at most {MAX_COLUMNS:,}: name a .csv or "

@@ -21,12 +21,7 @@ _CHECKED_ROWS = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What is known of an input before anything is sent.
-
-    Attributes:
-        rows: How many rows it has.
-        names: Its columns.
-    """
+    """What is known of an input before anything is sent: how many rows it has, and its columns."""
 
     rows: int
     names: list[str]
@@ -34,13 +29,17 @@ class Survey:
 
 def opened(location: Location, survey: Survey | None = None) -> Source:
     """Opens a location, to read it once."""
-    if location.kind == "xlsx":
-        return ExcelSource(location, is_surveyed=survey is not None)
+    source: Source
     if location.kind == "parquet":
-        return ParquetSource(location)
-    if location.kind == "jsonl":
-        return JsonSource(location, survey.names if survey is not None else None)
-    return CsvSource(location, is_surveyed=survey is not None)
+        source = ParquetSource(location)
+    elif location.kind == "jsonl":
+        source = JsonSource(location, survey.names if survey is not None else None)
+    else:
+        kind = ExcelSource if location.kind == "xlsx" else CsvSource
+        source = kind(location, is_surveyed=survey is not None)
+    if survey is not None:
+        source.rows = survey.rows
+    return source
 
 
 def is_enriched(location: Location) -> bool:

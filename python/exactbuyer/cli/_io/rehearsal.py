@@ -25,15 +25,13 @@ if TYPE_CHECKING:
 _ROWS = 1_000
 
 
-def rehearse(
-    outline: Outline, table_request: TableRequest, joiner: Joiner, kind: FileKind, rows: int | None
-) -> None:
+def rehearse(outline: Outline, table_request: TableRequest, joiner: Joiner, kind: FileKind) -> None:
     """Writes the first rows as if none of them had been sent."""
     source = outline.source
     if kind == "xlsx":
         # From another kind of file, notes above the header are not written.
         notes = source.lines_above if isinstance(source, CsvSource) and source.sheet is not None else 0
-        check_sheet(outline, rows, notes + 1)
+        check_sheet(outline, notes + 1)
     # Text can be written as any kind of file.
     part = next(source.parts(_ROWS), None) if isinstance(source, ParquetSource) else None
     if part is None and kind != "parquet":
