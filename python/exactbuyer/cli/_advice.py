@@ -22,8 +22,13 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     # If the store is gone, it is not known which answers it lacks.
     in_store = result.receipt.in_store and bool(result.is_stored or result.unstored)
     again = again_in_words(options, in_store=in_store, spent=result.spent)
-    if result.exit_code in _BROKEN_OFF or result.is_lost:
-        return _after_breaking_off(result, again)
+    if result.is_lost:
+        return _salvaged(result, again)
+    if result.exit_code is ExitCode.PIPE_CLOSED and not result.is_stored:
+        why = "nothing was paid for" if result.costs else "invented people cost nothing"
+        return f"nothing: the program that read the output has ended, and {why}"
+    if result.exit_code in _BROKEN_OFF:
+        return again
     step = _after_the_end(result, options, output, again)
     if not result.unstored:
         return step
@@ -35,7 +40,8 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
 def _after_the_end(result: RunResult, options: CommandOptions, output: str, again: str) -> str:
     receipt = result.receipt
     if receipt.unknown:
-        resolve = f"exactbuyer store{_store_option(options)} {RESOLVE}; then {again}"
+        store = f" --store {shlex.quote(options['store'])}" if options["store"] else ""
+        resolve = f"exactbuyer store{store} {RESOLVE}; then {again}"
         rest = (
             f", then {resolve}"
             if receipt.in_store
@@ -49,17 +55,6 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
     if receipt.invalid or receipt.rejected:
         return f"correct the rows that {options['prefix']}reason names, and {again}"
     return f"nothing: {output} has every row"
-
-
-def _after_breaking_off(result: RunResult, again: str) -> str:
-    if result.is_stored:
-        return again
-    if result.is_lost:
-        return _salvaged(result, again)
-    if result.exit_code is ExitCode.PIPE_CLOSED:
-        why = "nothing was paid for" if result.costs else "invented people cost nothing"
-        return f"nothing: the program that read the output has ended, and {why}"
-    return again
 
 
 def title_of(result: RunResult) -> str | None:
@@ -117,7 +112,3 @@ def _salvaged(result: RunResult, again: str) -> str:
     if result.kept is None and result.exit_code is ExitCode.PIPE_CLOSED:
         kept, lost = "nothing was kept of what nobody reads any more", ""
     return f"{kept}{lost}; running it again pays for everybody again: use --store FILE"
-
-
-def _store_option(options: CommandOptions) -> str:
-    return f" --store {shlex.quote(options['store'])}" if options["store"] else ""

@@ -106,7 +106,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         requests=_requests(one, next_one, settings.chunk_size),
         max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
         credits_without_limit=one.credits_without_limit + next_one.credits_without_limit,
-        expected_credits=_likely(likely),
+        expected_credits=None if None in likely else reduce(_added, filter(None, likely)),
         min_duration_s=min_duration_s(_full(to_send[0], settings.chunk_size), settings.requests_per_minute),
         problems=(*one.problems, *problems)[:_KEPT],
         suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),
@@ -137,8 +137,3 @@ def _requests(one: Plan, other: Plan, chunk_size: int) -> tuple[int, int]:
 
 def _full(lookups: int, chunk_size: int) -> int:
     return -(-lookups // chunk_size)
-
-
-def _likely(ranges: list[tuple[int, int] | None]) -> tuple[int, int] | None:
-    known = [likely for likely in ranges if likely is not None]
-    return reduce(_added, known) if known and len(known) == len(ranges) else None

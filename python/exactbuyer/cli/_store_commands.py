@@ -327,9 +327,7 @@ def _named(whom: str) -> Iterator[tuple[str, str]]:
 def _for_each(whom: str, act: Callable[[str, str], list[str]]) -> None:
     """Acts on each WHOM, then prints the answers. No wrong line and no closed output stops it half-way.
 
-    Args:
-        whom: WHOM, as it was given.
-        act: Gets one WHOM and which line it is from, and returns lines to print.
+    `act` gets one WHOM and which line it is from, and returns lines to print.
     """
     answers: list[str] = []
     wrong: list[str] = []

@@ -97,12 +97,7 @@ def exit_code_of_error(kind: str) -> ExitCode:
 
 
 def exit_code_of_run(kinds: Iterable[str], receipt: Receipt) -> ExitCode:
-    """The exit code of a run that completed: its worst error decides.
-
-    Args:
-        kinds: The classes of its errors.
-        receipt: The receipt of the run.
-    """
+    """The exit code of a run that completed: its worst error decides. `kinds` are the errors' classes."""
     met = {_OF_KINDS[kind] for kind in kinds if kind in _OF_KINDS}
     for exit_code in _OF_KINDS.values():
         if exit_code in met:

@@ -69,7 +69,6 @@ class Location:
 
     @property
     def is_standard(self) -> bool:
-        """Whether it is standard input, or output."""
         return self.path == STANDARD
 
     @property
@@ -83,7 +82,6 @@ class Location:
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
         return "standard input" if self.is_standard else self.path
 
     def blocks(self) -> Iterator[bytes]:
@@ -209,7 +207,7 @@ def location_of(path: str, kind_name: str | None, option: str) -> Location:
         name, packing = _kind_and_packing(kind_name.lower().split("."))
         if name is None:
             raise UsageError(f"{option} is one of {known}, perhaps with .gz or .zst; not {kind_name!r}")
-    elif path != STANDARD and _is_folder(path):
+    elif path != STANDARD and os.path.isdir(path):  # noqa: PTH112 - False where it cannot be looked at
         name, packing = "parquet", ""
     else:
         name, packing = _kind_and_packing(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
@@ -243,14 +241,6 @@ def in_lines(path: str) -> str:
         return "jq -c '.[]', once it is unpacked" if path != STANDARD else "jq -c '.[]'"
     suffix = ".lines.jsonl" if path.endswith(".jsonl") else ".jsonl"
     return f"jq -c '.[]' {shlex.quote(path)} > {shlex.quote(str(Path(path).with_suffix(suffix)))}"
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return Path(path).is_dir()
-    except OSError:
-        # The attempt to open it will report why.
-        return False
 
 
 def _kind_and_packing(parts: list[str]) -> tuple[FileKind | None, Packing]:

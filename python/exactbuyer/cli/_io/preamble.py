@@ -38,13 +38,7 @@ class Preamble(NamedTuple):
 
 
 def preamble_of(blocks: Iterator[bytes], location: Location, usual: str) -> Preamble:
-    """Reads as far as the header.
-
-    Args:
-        blocks: The file's bytes, as they come.
-        location: The file.
-        usual: The usual delimiter of the kind of file.
-    """
+    """Reads as far as the header. `usual` is the usual delimiter of the kind of file."""
     skip_rows, labels = location.skip_rows, location.labels
     begins = b""
     for block in blocks:
@@ -75,28 +69,20 @@ def preamble_of(blocks: Iterator[bytes], location: Location, usual: str) -> Prea
 
 
 class _Record(NamedTuple):
-    """One of the first records.
-
-    Attributes:
-        lines: How many lines are above it.
-        cells: Its cells.
-        width: How many cells it has, without empty ones at its end.
-    """
+    """One of the first records: how many lines are above it, and its cells."""
 
     lines: int
     cells: list[str]
-    width: int
 
-    @classmethod
-    def of(cls, lines: int, cells: list[str]) -> _Record:
-        return cls(
-            lines, cells, max((index for index, cell in enumerate(cells, 1) if cell.strip()), default=0)
-        )
+    @property
+    def width(self) -> int:
+        """How many cells it has, without empty ones at its end."""
+        return max((index for index, cell in enumerate(self.cells, 1) if cell.strip()), default=0)
 
 
 def rows_above_header(rows: list[list[str]], labels: Sequence[str]) -> int:
     """How many of the first rows of a sheet are above its header."""
-    records = [_Record.of(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
+    records = [_Record(above, cells) for above, cells in enumerate(rows[:MOST_RECORDS])]
     blank = next((record.lines for record in records if record.width), 0)
     return (_lines_above(records, labels) if labels else 0) or blank
 
@@ -108,7 +94,7 @@ def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
     lines = 0
     try:
         for _, cells in zip(range(MOST_RECORDS), rows, strict=False):
-            records.append(_Record.of(lines, cells))
+            records.append(_Record(lines, cells))
             lines = rows.line_num
     except csv.Error:
         # The reader of the file will report the fault.
