@@ -62,7 +62,8 @@ class ExcelSource(CsvSource):
             above = rows_above_header(first, location.labels)
         begins = _as_csv(first[:above])
         preamble = Preamble(begins, len(begins), above, None)
-        blocks = (_as_csv(batch) for batch in _batches(chain(first[above:], rows)))
+        rest = chain(first[above:], rows)
+        blocks = map(_as_csv, iter(lambda: list(islice(rest, _BATCH_ROWS)), []))
         # The text is made here, with commas.
         super().__init__(
             replace(location, delimiter=","), preamble=preamble, blocks=blocks, is_surveyed=is_surveyed
@@ -159,10 +160,6 @@ def _text(cell: Any) -> str:
         minutes, seconds = divmod(round(cell.total_seconds()), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     return str(cell)
-
-
-def _batches(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
-    return iter(lambda: list(islice(rows, _BATCH_ROWS)), [])
 
 
 def _as_csv(rows: list[list[str]]) -> bytes:

@@ -49,7 +49,40 @@ class Source:
         raise NotImplementedError
 
 
-class CsvSource(Source):
+class _TextSource(Source):
+    """Text, cut into parts as its bytes come."""
+
+    _splitter: CsvSplitter | JsonSplitter
+    _blocks: Iterator[bytes]
+
+    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
+        for part in self.parts(rows):
+            with file_errors(self.name):
+                yield _only(part, names)
+
+    def trailer(self) -> bytes:
+        """What follows the last record."""
+        return self._splitter.trailer()
+
+    def _read(self, rows: int) -> Iterator[Any]:
+        more = True
+        while more:
+            yield from iter(lambda: self._splitter.take(rows), None)
+            more = self._feed()
+        yield from iter(lambda: self._splitter.take(rows), None)
+
+    def _feed(self) -> bool:
+        """Reads the next bytes. Returns whether there were any."""
+        block = next(self._blocks, None)
+        with file_errors(self.name):
+            if block is None:
+                self._splitter.finish()
+            else:
+                self._splitter.feed(block)
+        return block is not None
+
+
+class CsvSource(_TextSource):
     """Records of a CSV or TSV file.
 
     Args:
@@ -77,23 +110,24 @@ class CsvSource(Source):
         self.says_delimiter = preamble.delimiter is not None
         if preamble.lines and not is_surveyed:
             line = "row" if location.kind == "xlsx" else "line"
+            number = preamble.lines + 1 + self.says_delimiter
             print_message(
-                f"{location.name}: the header is {line} {_line(preamble):,}; no {line} above it is looked up"
+                f"{location.name}: the header is {line} {number:,}; no {line} above it is looked up"
             )
-        self._splitter = CsvSplitter(ord(self.delimiter))
-        self._splitter.skip(preamble.length)
+        self._splitter = splitter = CsvSplitter(ord(self.delimiter))
+        splitter.skip(preamble.length)
         self._blocks = chain([preamble.begins], blocks)
         self._trouble: CommandError | None = None
         try:
-            while (header := self._splitter.header()) is None and self._feed():
+            while (header := splitter.header()) is None and self._feed():
                 pass
         except CommandError as trouble:
             # The error is in a row after the header, and is raised when that row is read. The names may show
             # its cause, such as a wrong delimiter.
-            header, self._trouble = self._splitter.header(), trouble
+            header, self._trouble = splitter.header(), trouble
             if header is None:
                 raise
-        header = header or self._splitter.header()
+        header = header or splitter.header()
         if header is None:
             raise FileError(f"{location.name} is empty: its first record has to name its columns")
         self.header = header
@@ -102,15 +136,7 @@ class CsvSource(Source):
     def parts(self, rows: int) -> Iterator[CsvPart]:
         if self._trouble is not None:
             raise self._trouble
-        more = True
-        while more:
-            while (part := self._splitter.take(rows)) is not None:
-                yield part
-            more = self._feed()
-        yield from iter(lambda: self._splitter.take(rows), None)
-
-    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
-        return (_only(part, names) for part in self.parts(rows))
+        yield from self._read(rows)
 
     def table(self, part: CsvPart) -> Batches:
         with file_errors(self.name):
@@ -133,26 +159,8 @@ class CsvSource(Source):
                 f"warning: {trouble}, or what is written is in two encodings: what is added is UTF-8"
             )
 
-    def trailer(self) -> bytes:
-        """What follows the last record."""
-        return self._splitter.trailer()
 
-    def _feed(self) -> bool:
-        """Reads the next bytes. Returns whether there were any."""
-        block = next(self._blocks, None)
-        with file_errors(self.name):
-            if block is None:
-                self._splitter.finish()
-            else:
-                self._splitter.feed(block)
-        return block is not None
-
-
-def _line(preamble: Preamble) -> int:
-    return preamble.lines + 1 + (preamble.delimiter is not None)
-
-
-class JsonSource(Source):
+class JsonSource(_TextSource):
     """Records of a JSON Lines file."""
 
     def __init__(self, location: Location, names: list[str] | None = None) -> None:
@@ -171,11 +179,6 @@ class JsonSource(Source):
             yield first
         yield from self._read(rows)
 
-    def columns(self, rows: int, names: list[str]) -> Iterator[Batches]:
-        for part in self.parts(rows):
-            with file_errors(self.name):
-                yield _only(part, names)
-
     def names_of(self, part: JsonPart) -> list[str]:
         """The names that the objects of a part have."""
         with file_errors(self.name):
@@ -184,19 +187,6 @@ class JsonSource(Source):
     def table(self, part: JsonPart) -> Batches:
         with file_errors(self.name):
             return part.table(self.names)
-
-    def trailer(self) -> bytes:
-        """What follows the last record."""
-        return self._splitter.trailer()
-
-    def _read(self, rows: int) -> Iterator[JsonPart]:
-        for block in self._blocks:
-            with file_errors(self.name):
-                self._splitter.feed(block)
-            while (part := self._splitter.take(rows)) is not None:
-                yield part
-        self._splitter.finish()
-        yield from iter(lambda: self._splitter.take(rows), None)
 
 
 def _only(part: CsvPart | JsonPart, names: list[str]) -> Batches:
