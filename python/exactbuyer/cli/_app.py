@@ -157,8 +157,9 @@ def _enrich(options: CommandOptions, console: Console) -> int:
         if result is None:
             raise
     place = "the output" if output.is_standard else output.path
-    console.receipt(result, options["prefix"], title=title_of(result), step=next_step(result, options, place))
-    console.last(result)
+    console.conclude(
+        result, options["prefix"], title=title_of(result), step=next_step(result, options, place)
+    )
     return result.exit_code
 
 

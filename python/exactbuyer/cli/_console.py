@@ -70,15 +70,15 @@ class Console:
         for check in [] if self.quiet else counting_from_one(plan).checks():
             write_line(f"check     {check}")
 
-    def receipt(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
-        """Writes the receipt and what to do next. With `quiet`, only what concerns answers in no store."""
+    def conclude(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
+        """Writes the receipt, what to do next, and a last line: as JSON if that was asked for.
+
+        With `quiet`, of all this only what went wrong, and what concerns answers in no store.
+        """
         if not self.quiet:
             write_line(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
         elif result.is_lost or result.unstored:
             print_message(step)
-
-    def last(self, result: RunResult) -> None:
-        """Writes the last line, as JSON if that was asked for."""
         message = result.message if result.exit_code else ""
         # The receipt above ends with the same reason. With --quiet, there is no receipt.
         stopped = result.exit_code is ExitCode.CREDITS and message == result.receipt.stopped
@@ -87,8 +87,8 @@ class Console:
         if self.as_json:
             ended = {
                 "input_rows": result.input_rows,
-                "kept": None if result.kept is None else result.kept.where,
-                "kept_rows": None if result.kept is None else result.kept.rows,
+                "kept": result.kept and result.kept.where,
+                "kept_rows": result.kept and result.kept.rows,
                 "lost_credits": result.lost_credits,
                 "unstored": result.unstored,
                 "exit_code": int(result.exit_code),

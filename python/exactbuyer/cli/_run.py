@@ -180,11 +180,9 @@ class Run:
         has_store = enricher.settings.store is not None
         self._again = again_in_words(options, in_store=has_store, spent=self._costs)
         reader = checked(source, options, enricher)
-        self._outline = Outline(
-            source, reader.table, reader.table_request, reader.dropped, defuse=options["excel_safe"]
-        )
+        self._outline = Outline(source, reader, defuse=options["excel_safe"])
         self._joiner = reader.joiner = joiner_of(self._outline, location)
-        rehearse(self._outline, reader.table_request, self._joiner, location.kind)
+        rehearse(self._outline, self._joiner, location.kind)
         reader.signals = signals
         reader.counts_paid = self._costs and not has_store
         self._stream = FileStream(

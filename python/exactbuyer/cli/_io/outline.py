@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exactbuyer._core import Batches, Table
+from exactbuyer._core import Batches
 from exactbuyer._frames.arrow import schema_beside, table_beside
 from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
 
@@ -13,7 +13,7 @@ from .files import require
 from .formulas import check_names, defused
 
 if TYPE_CHECKING:
-    from exactbuyer._frames.request import TableRequest
+    from exactbuyer._frames.readers import TableReader
 
     from .sources import Source
 
@@ -41,20 +41,17 @@ class Joiner:
 class Outline:
     """The columns of an output, for all joiners."""
 
-    def __init__(
-        self, source: Source, table: Table, table_request: TableRequest, dropped: list[str], *, defuse: bool
-    ) -> None:
+    def __init__(self, source: Source, reader: TableReader, *, defuse: bool) -> None:
         self.source = source
-        self.table = table
-        self.added = table.names()
-        self.dropped = dropped
+        self.table = reader.table
+        self.table_request = reader.table_request
+        self.added = self.table.names()
+        self.dropped = reader.dropped
         self.defuse = defuse
         if defuse:
             check_names(self.added)
-        self.prefix = table_request.prefix
-        self.as_json = [
-            table_request.prefix + name for name, _, kind in table_request.columns if kind == "json"
-        ]
+        self.prefix = self.table_request.prefix
+        self.as_json = [self.prefix + name for name, _, kind in self.table_request.columns if kind == "json"]
 
     def joined(self, part: Any, block: Batches) -> Any:
         """A part with its added columns, as Arrow data."""

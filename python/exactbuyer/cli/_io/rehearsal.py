@@ -19,13 +19,12 @@ from .sources import CsvSource
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches
-    from exactbuyer._frames.request import TableRequest
 
 
 _ROWS = 1_000
 
 
-def rehearse(outline: Outline, table_request: TableRequest, joiner: Joiner, kind: FileKind) -> None:
+def rehearse(outline: Outline, joiner: Joiner, kind: FileKind) -> None:
     """Writes the first rows as if none of them had been sent."""
     source = outline.source
     if kind == "xlsx":
@@ -37,7 +36,7 @@ def rehearse(outline: Outline, table_request: TableRequest, joiner: Joiner, kind
     if part is None and kind != "parquet":
         return
     try:
-        piece = None if part is None else joiner.join(part, _not_sent(table_request, len(part)))
+        piece = None if part is None else joiner.join(part, _not_sent(outline, len(part)))
         if kind == "parquet":
             with tempfile.TemporaryFile() as scratch:
                 _write_parquet(cast("IO[bytes]", scratch), outline, piece)
@@ -53,8 +52,8 @@ def rehearse(outline: Outline, table_request: TableRequest, joiner: Joiner, kind
         ) from error
 
 
-def _not_sent(table_request: TableRequest, rows: int) -> Batches:
-    table = table_request.table()
+def _not_sent(outline: Outline, rows: int) -> Batches:
+    table = outline.table_request.table()
     table.expect(rows)
     table.finish(rows)
     (block,) = table.blocks()
