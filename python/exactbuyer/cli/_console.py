@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from ._run import RunResult
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """Writes the messages of a command."""
 
-    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
-        self.quiet = quiet
-        self.as_json = as_json
+    quiet: bool = False
+    as_json: bool = False
 
     @contextmanager
     def showing_log(self) -> Generator[None]:

@@ -26,6 +26,8 @@ FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 Packing: TypeAlias = Literal["", "gz", "zst"]
 
 KINDS: tuple[FileKind, ...] = get_args(FileKind)
+BINARY = {"parquet": "Parquet", "xlsx": ".xlsx"}
+"""The kinds that are not text, as messages call them."""
 STANDARD = "-"
 READ_BYTES = 1 << 18
 
@@ -213,11 +215,9 @@ def location_of(path: str, kind_name: str | None, option: str) -> Location:
         name, packing = _kind_and_packing(Path(path).name.lower().split(".")[1:] if path != STANDARD else [])
         if name is None:
             raise UsageError(_no_suffix_message(path, option))
-    if name == "parquet" and packing:
-        raise UsageError("Parquet is compressed inside: leave out .gz and .zst")
+    if packing and name in BINARY:
+        raise UsageError(f"{BINARY[name]} is compressed inside: leave out .gz and .zst")
     if name == "xlsx":
-        if packing:
-            raise UsageError(".xlsx is compressed inside: leave out .gz and .zst")
         for module in EXCEL:
             check_installed(module, ".xlsx")
     return Location(path, name, packing)

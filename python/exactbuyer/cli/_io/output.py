@@ -21,7 +21,7 @@ from exactbuyer._files.atomic import Draft, mode_for, remove_left
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
 from exactbuyer.exceptions import ConfigError
 
-from .files import Location, StaysOpen, require
+from .files import BINARY, Location, StaysOpen, require
 
 if TYPE_CHECKING:
     from exactbuyer._files.overwrite import OverwritePolicy
@@ -33,7 +33,6 @@ _DESCRIPTORS = re.compile(r"/dev/stdout|(?:/dev|/proc/self)/fd/(?P<number>[0-9]{
 """Names of open descriptors."""
 _FOLDER_ENDS = tuple(filter(None, (os.sep, os.altsep)))
 """What the name of a folder may end with."""
-_NO_TEXT = {"parquet": "Parquet", "xlsx": ".xlsx"}
 _LIBRARIES = {"pyarrow": "Arrow", "xlsxwriter": "XlsxWriter"}
 
 
@@ -50,8 +49,8 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
     if location.is_standard:
         if sys.stdout is None:
             raise FileError("there is no standard output: name a file with -o")
-        if (location.kind in _NO_TEXT or location.packing) and sys.stdout.isatty():
-            what = _NO_TEXT.get(location.kind, "what is compressed")
+        if (location.kind in BINARY or location.packing) and sys.stdout.isatty():
+            what = BINARY.get(location.kind, "what is compressed")
             raise UsageError(f"{what} is not written to a terminal: name a file with -o")
         descriptor = _descriptor_of(sys.stdout)
         if descriptor is not None:
@@ -141,7 +140,11 @@ class Output:
         with self._reporting_errors():
             self._end(notes)
             if self._draft is not None and self._target is not None:
-                self._check_again(self._target)
+                try:
+                    # Another program may have put a file there meanwhile.
+                    self._overwriting.check(self._target)
+                except ConfigError as trouble:
+                    raise FileError(str(trouble)) from None
                 self._draft.move(self._target, mode_for(self._target), replace=self._target.exists())
                 self._draft = None
                 remove_left(self._target)
@@ -224,13 +227,6 @@ class Output:
             os.fsync(self._raw.fileno())
         self._raw.close()
         self._is_ended = True
-
-    def _check_again(self, target: Path) -> None:
-        """Checks the target again: another program may have put a file there meanwhile."""
-        try:
-            self._overwriting.check(target)
-        except ConfigError as trouble:
-            raise FileError(str(trouble)) from None
 
     @contextmanager
     def _reporting_errors(self) -> Generator[None]:
