@@ -57,9 +57,7 @@ def planned(
 def check_readable(counts: Plan | Receipt, name: str) -> None:
     """Refuses an input if none of ten or more rows can be looked up: the wrong column was probably named.
 
-    Args:
-        counts: The plan of all rows, or the receipt at their end. Of such rows, nothing was sent.
-        name: The name of the input in messages.
+    `counts` is the plan of all rows, or the receipt at their end. Of such rows, nothing was sent.
 
     Raises:
         UsageError: Every row that is not empty is invalid, and there are enough of them.

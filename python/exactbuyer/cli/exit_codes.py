@@ -50,12 +50,7 @@ MEANINGS = {
 
 
 class CommandError(Exception):
-    """Ends a command: with an exit code, and one line that says what to do next.
-
-    Args:
-        exit_code: The exit code.
-        message: What is said on stderr; nothing if it is empty.
-    """
+    """Ends a command with an exit code, and with one line that says what to do next. It may be empty."""
 
     def __init__(self, exit_code: ExitCode, message: str = "") -> None:
         super().__init__(message)

@@ -197,12 +197,9 @@ def check_installed(module: str, what: str) -> None:
 
 
 def location_of(path: str, kind_name: str | None, option: str) -> Location:
-    """The location of a path. Its kind is `kind_name`, else that of its suffix.
+    """The location of a path. Its kind is `kind_name`, as in `"csv.gz"`, else that of its suffix.
 
-    Args:
-        path: The path, or `-`.
-        kind_name: The kind that the user gave, as in `"csv.gz"`; `None`: by the suffix.
-        option: The option that names the kind, for messages.
+    `option` is the one that names the kind, for messages.
     """
     known = ", ".join(KINDS)
     if kind_name is not None:

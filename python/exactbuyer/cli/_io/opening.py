@@ -70,11 +70,9 @@ def _are_enriched(names: list[str]) -> bool:
 
 
 def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
-    """Reads the whole input once, so that its errors are found before anything is sent.
+    """Reads the whole input to its end, so that its errors are found before anything is sent.
 
-    Args:
-        source: The input: read to its end.
-        keeps_bytes: Its bytes are copied unchanged, so they need not be UTF-8.
+    Text must be UTF-8, except where `keeps_bytes` says that its bytes are copied unchanged.
     """
     if source.rows is not None:
         return Survey(source.rows, source.names)

@@ -132,11 +132,7 @@ class Output:
                 self._raw.settle()
 
     def finish(self, notes: Mapping[str, Any]) -> None:
-        """Moves the complete file to its place, once it is on the disk.
-
-        Args:
-            notes: Kept in the file, if its kind has a place for them.
-        """
+        """Moves the file to its place, once it is on the disk with these notes, if its kind can have any."""
         with self._reporting_errors():
             self._end(notes)
             if self._draft is not None and self._target is not None:

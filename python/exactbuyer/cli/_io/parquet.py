@@ -24,8 +24,7 @@ _READ_BYTES = 1 << 20
 class ParquetSource(Source):
     """Rows of a Parquet file, or of a folder of them in the order of their paths.
 
-    Args:
-        location: The file or folder. In a folder, names of folders such as `country=US` are columns, too.
+    In a folder, names of folders such as `country=US` are columns, too.
     """
 
     def __init__(self, location: Location) -> None:
