@@ -7,7 +7,7 @@
 //! 2. Find each lookup. Requests of dead owners among those that hold them are buried, and the lookups are found
 //!    again.
 //! 3. If no lookup is free, answer without a request: number 0, which is never settled.
-//! 4. Answers that wait to be stored must leave room for more. → error
+//! 4. No answer may wait to be stored: the next one could be lost as well. → error
 //! 5. The rate and pauses. → [`Claim::NotBefore`]
 //! 6. The spending limit, with a credit for each free lookup. → [`Claim::NoRoom`]
 //! 7. Insert the request with its intent and its worst case.
@@ -110,7 +110,7 @@ impl ClaimWork {
         if free.is_empty() {
             return granted(0);
         }
-        state.check_room()?;
+        state.check_stored()?;
         // Others must see this rate even if this claim has to wait for it.
         let terms = &self.run.terms;
         state.pace(connection, terms.key_fingerprint, self.per_minute)?;

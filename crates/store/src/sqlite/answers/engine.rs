@@ -61,16 +61,8 @@ impl Store for SqliteStore {
             let (reply, answer) = oneshot::channel();
             answered(self.ask_availability(run, required, lookups, reply), answer)
         };
-        match self.unsettled_tried() {
-            None => ask(),
-            // What could not be stored may be asked for, and the disk may have room by now. If another program locks the file,
-            // this waits as long as a claim would.
-            Some(tried) => async move {
-                let _ = tried.await;
-                ask().await
-            }
-            .boxed(),
-        }
+        // What could not be stored may be asked for, and the disk may have room by now.
+        self.after_unsettled(ask)
     }
 
     /// # Cancel safety
@@ -82,8 +74,12 @@ impl Store for SqliteStore {
         required: &'a Required,
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>> {
-        let (reply, answer) = oneshot::channel();
-        answered(self.give_claim(run, required, lookups, reply), answer)
+        let give = move || {
+            let (reply, answer) = oneshot::channel();
+            answered(self.give_claim(run, required, lookups, reply), answer)
+        };
+        // Nothing is claimed while an answer waits to be stored, and the disk may have room by now.
+        self.after_unsettled(give)
     }
 
     /// The run does not matter: what it needs to know of it is in the request's row.
@@ -151,12 +147,21 @@ fn answered<'a, T: Send + 'static>(
 }
 
 impl SqliteStore {
-    /// Lets the writer try answers again that could not be stored. `None` if there are none.
-    fn unsettled_tried(&self) -> Option<oneshot::Receiver<()>> {
-        let opening = self.opening().ok().filter(|opening| opening.shared.intents().any_lost())?;
+    /// Calls this after the writer has tried answers again that could not be stored; at once if there are none. If
+    /// another program locks the file, this waits as long as a commit does.
+    fn after_unsettled<'a, T: 'a>(
+        &'a self,
+        then: impl FnOnce() -> BoxFuture<'a, T> + Send + 'a,
+    ) -> BoxFuture<'a, T> {
+        let unsettled = self.opening().ok().filter(|opening| opening.shared.intents().any_lost());
+        let Some(opening) = unsettled else { return then() };
         let (reply, tried) = oneshot::channel();
         opening.writer.give(Box::new(AfterUnsettled(reply)));
-        Some(tried)
+        async move {
+            let _ = tried.await;
+            then().await
+        }
+        .boxed()
     }
 
     /// Gives the reader a question. Hashing is done here, so that the reader only reads.

@@ -104,17 +104,8 @@ impl Work for SettleWork {
         if failed { Some(self) } else { None }
     }
 
-    /// What it keeps in memory, roughly.
-    fn waiting_bytes(&self) -> usize {
-        if self.is_hopeless {
-            return 0;
-        }
-        let lines = self
-            .lines
-            .iter()
-            .map(|line| size_of::<Line>() + line.identifier.canonical().len() + line.body.len());
-        let blocks = self.blocks.iter().map(|(_, block)| block.len());
-        lines.chain(blocks).sum::<usize>() + self.unread.as_ref().map_or(0, Vec::len)
+    fn blocks_claims(&self) -> bool {
+        !self.is_hopeless
     }
 }
 
@@ -267,7 +258,6 @@ mod tests {
     use exactbuyer_core::store::{Claim, Store as _, Terms};
 
     use super::super::super::process::SqliteStore;
-    use super::super::super::threads::MOST_WAITING_BYTES;
     use super::*;
 
     struct Folder(PathBuf);
@@ -288,7 +278,7 @@ mod tests {
         }
     }
 
-    /// As many answers as may wait, which cannot be stored for a reason that may pass.
+    /// An answer that cannot be stored, for a reason that may pass.
     struct Stuck(Option<oneshot::Sender<()>>);
 
     impl Work for Stuck {
@@ -303,8 +293,8 @@ mod tests {
             Some(self)
         }
 
-        fn waiting_bytes(&self) -> usize {
-            MOST_WAITING_BYTES
+        fn blocks_claims(&self) -> bool {
+            true
         }
     }
 
@@ -335,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn while_too_many_answers_wait_to_be_stored_nothing_more_is_claimed() {
+    fn while_an_answer_waits_to_be_stored_nothing_more_is_claimed() {
         let folder = Folder::new("full");
         let store = folder.open();
         let [ana, bob] = ["ana@x.example", "bob@x.example"].map(email);
@@ -358,7 +348,7 @@ mod tests {
             lines: Vec::new(),
             blocks: Vec::new(),
             evidence: Evidence::default(),
-            unread: Some(vec![0; MOST_WAITING_BYTES]),
+            unread: None,
             withheld: 0,
             is_hopeless: false,
             reply: Some(reply),

@@ -30,6 +30,4 @@ pub(crate) use shared::Shared;
 pub(crate) use work::Work;
 pub(crate) use worker::{Parked, Worker, closed};
 pub(crate) use writer::Writer;
-#[cfg(test)]
-pub(crate) use writer_state::MOST_WAITING_BYTES;
 pub(crate) use writer_state::WriterState;

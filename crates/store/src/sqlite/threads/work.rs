@@ -39,8 +39,8 @@ pub(crate) trait Work: Send {
     /// that is postponed for a fork is written again without being finished in between.
     fn finish(self: Box<Self>, shared: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>>;
 
-    /// Bytes that count against the room for work that waits to be tried again.
-    fn waiting_bytes(&self) -> usize {
-        0
+    /// Whether nothing more may be claimed while it waits to be tried again.
+    fn blocks_claims(&self) -> bool {
+        false
     }
 }

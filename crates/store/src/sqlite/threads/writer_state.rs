@@ -17,10 +17,6 @@ use super::super::tables::{DecodedBlock, Tail, barred, block, block_table, index
 use super::intents::Intent;
 use super::shared::Shared;
 
-/// No new claims are made while this many bytes of answers wait to be stored. The answers to requests in flight are kept
-/// too: at most `max_concurrency` replies for each run.
-pub(crate) const MOST_WAITING_BYTES: usize = 64 << 20;
-
 /// What the writer remembers between transactions.
 ///
 /// Belongs to the writer's thread. After a transaction that failed, [`distrust_memory`](Self::distrust_memory)
@@ -44,8 +40,8 @@ pub(crate) struct WriterState {
     purged: Option<PurgedPeople>,
     /// Whether something happened that runs may wait for. Read and cleared after each transaction.
     pub(crate) notify: bool,
-    /// Bytes of answers that wait to be stored and may be stored later.
-    pub(super) waiting_bytes: usize,
+    /// How many answers could not be stored, but may be stored later.
+    pub(super) unstored: usize,
 }
 
 impl WriterState {
@@ -59,7 +55,7 @@ impl WriterState {
             tail: Tail::default(),
             purged: None,
             notify: false,
-            waiting_bytes: 0,
+            unstored: 0,
         }
     }
 
@@ -130,14 +126,14 @@ impl WriterState {
     /// Claims call this before they promise to keep another answer.
     ///
     /// # Errors
-    /// If so many answers wait to be stored that there is no room for the answers to another request.
-    pub(crate) fn check_room(&self) -> Result<(), Fault> {
-        if self.waiting_bytes < MOST_WAITING_BYTES {
+    /// If an answer could not be stored: the answers to another request could be lost as well.
+    pub(crate) fn check_stored(&self) -> Result<(), Fault> {
+        if self.unstored == 0 {
             return Ok(());
         }
         Err(Fault::of(format!(
-            "the store {}: many answers could not be stored yet, so nothing more is sent: make room on the disk, or end \
-             what keeps the store locked, and run this again",
+            "the store {}: an answer could not be stored, so nothing more is sent: make room on the disk, or end what \
+             keeps the store locked, and run this again",
             self.shared.path.display()
         )))
     }
