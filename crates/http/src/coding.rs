@@ -4,6 +4,9 @@
 //! have been paid for. As in urllib3, curl and browsers, names are accepted in any case; so are
 //! `x-gzip`, several gzip members, padding after the last member, `deflate` with and without the
 //! zlib header, and several codings one after the other. An unknown name is ignored.
+//!
+//! The caller decodes one coding after the other and limits what each of them produces. If only the
+//! last result were limited, a few kilobytes could keep a thread busy for minutes.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -14,9 +17,12 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 /// The first byte of a gzip member (RFC 1952, 2.3.1).
 const MEMBER: u8 = 0x1f;
 
-/// The most codings of one reply. A real reply has fewer. Each coding can multiply the length by a
-/// thousand.
+/// The most codings of one reply. A real reply has fewer.
 const MOST_CODINGS: usize = 4;
+
+/// The most gzip members of one body. A real body has few, or one for each 64 KB. Each costs some time,
+/// even if it is empty.
+const MOST_MEMBERS: u32 = 20_000;
 
 /// One compression of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,45 +43,52 @@ pub(super) fn codings(headers: &HeaderMap) -> Vec<Coding> {
     known.take(MOST_CODINGS).collect()
 }
 
-/// A reader of the decompressed body. If the body ends too early, it fails with
+/// A reader of the body without this coding. If the body ends too early, it fails with
 /// [`io::ErrorKind::UnexpectedEof`].
-pub(super) fn decoder<'a>(body: &'a [u8], codings: &[Coding]) -> Box<dyn BufRead + Send + 'a> {
-    let body: Box<dyn BufRead + Send + 'a> = Box::new(body);
-    codings.iter().rev().fold(body, |input, coding| match coding {
-        Coding::Gzip => Box::new(BufReader::new(Members(Some(Member::Next(input))))),
-        Coding::Deflate => Box::new(BufReader::new(Inflate { input, state: None, is_over: false })),
-    })
+pub(super) fn decoder<'a>(body: &'a [u8], coding: Coding) -> Box<dyn BufRead + Send + 'a> {
+    match coding {
+        Coding::Gzip => Box::new(BufReader::new(Members { count: 0, place: Some(Member::Next(body)) })),
+        Coding::Deflate => Box::new(BufReader::new(Inflate { body, state: None, is_over: false })),
+    }
 }
 
-type Input<'a> = Box<dyn BufRead + Send + 'a>;
-
 /// A reader of successive gzip members.
-struct Members<'a>(Option<Member<'a>>);
+struct Members<'a> {
+    count: u32,
+    /// `None` at the end.
+    place: Option<Member<'a>>,
+}
 
-/// The position of [`Members`] in its input.
+/// The position of [`Members`] in the body.
 enum Member<'a> {
     /// Before a member.
-    Next(Input<'a>),
-    Inside(GzDecoder<Input<'a>>),
+    Next(&'a [u8]),
+    Inside(GzDecoder<&'a [u8]>),
 }
 
 impl Read for Members<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
-            let mut decoder = match self.0.take() {
+            let mut decoder = match self.place.take() {
                 None => return Ok(0),
-                Some(Member::Next(input)) => GzDecoder::new(input),
+                Some(Member::Next(_)) if self.count == MOST_MEMBERS => {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                Some(Member::Next(rest)) => {
+                    self.count += 1;
+                    GzDecoder::new(rest)
+                }
                 Some(Member::Inside(decoder)) => decoder,
             };
             let length = decoder.read(into)?;
             if length > 0 || into.is_empty() {
-                self.0 = Some(Member::Inside(decoder));
+                self.place = Some(Member::Inside(decoder));
                 return Ok(length);
             }
             // The checksum of the member was right. Another member or padding follows.
-            let mut input = decoder.into_inner();
-            if input.fill_buf()?.first() == Some(&MEMBER) {
-                self.0 = Some(Member::Next(input));
+            let rest = decoder.into_inner();
+            if rest.first() == Some(&MEMBER) {
+                self.place = Some(Member::Next(rest));
             }
         }
     }
@@ -85,7 +98,7 @@ impl Read for Members<'_> {
 ///
 /// `state` is made with the first byte, which decides whether there is a zlib header.
 struct Inflate<'a> {
-    input: Input<'a>,
+    body: &'a [u8],
     state: Option<Decompress>,
     is_over: bool,
 }
@@ -93,22 +106,21 @@ struct Inflate<'a> {
 impl Read for Inflate<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while !self.is_over && !into.is_empty() {
-            let input = self.input.fill_buf()?;
-            let ended = input.is_empty();
+            let body = self.body;
             // A raw deflate stream does not begin like this: it would be an empty block with
             // padding bits set.
-            let zlib = || input.first().is_some_and(|first| first & 0x0f == 8);
+            let zlib = || body.first().is_some_and(|first| first & 0x0f == 8);
             let state = self.state.get_or_insert_with(|| Decompress::new(zlib()));
             let (taken, made) = (state.total_in(), state.total_out());
-            let status = state.decompress(input, into, FlushDecompress::None)?;
+            let status = state.decompress(body, into, FlushDecompress::None)?;
             let count = |now: u64, before: u64| usize::try_from(now - before).unwrap_or_default();
             let (taken, made) = (count(state.total_in(), taken), count(state.total_out(), made));
-            self.input.consume(taken);
+            self.body.consume(taken);
             self.is_over = status == Status::StreamEnd;
             if made > 0 {
                 return Ok(made);
             }
-            if ended && !self.is_over {
+            if body.is_empty() && !self.is_over {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -150,9 +162,13 @@ mod tests {
         for name in name.split(" + ") {
             headers.append(CONTENT_ENCODING, name.parse().unwrap());
         }
-        let mut plain = Vec::new();
-        let read = decoder(body, &codings(&headers)).read_to_end(&mut plain);
-        read.map(|_| plain).map_err(|error| error.kind())
+        let mut body = body.to_vec();
+        for coding in codings(&headers).into_iter().rev() {
+            let mut plain = Vec::new();
+            decoder(&body, coding).read_to_end(&mut plain).map_err(|error| error.kind())?;
+            body = plain;
+        }
+        Ok(body)
     }
 
     fn text() -> Vec<u8> {
@@ -205,5 +221,11 @@ mod tests {
         assert_eq!(decode(&cut_off, "gzip"), Err(io::ErrorKind::UnexpectedEof));
         assert!(decode(b"{\"contacts\": []}", "gzip").is_err());
         assert!(decode(b"", "gzip").is_err());
+    }
+    #[test]
+    fn endless_empty_members_are_not_read() {
+        let most = MOST_MEMBERS as usize;
+        assert_eq!(decode(&gzip(b"").repeat(most), "gzip"), Ok(Vec::new()));
+        assert_eq!(decode(&gzip(b"").repeat(most + 1), "gzip"), Err(io::ErrorKind::InvalidData));
     }
 }

@@ -11,8 +11,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use exactbuyer_core::service::limits;
 use exactbuyer_core::service::transport::{Cut, Reply};
 
+use super::coding::{self, Coding};
 use super::patience::Patience;
-use super::{coding, trouble};
+use super::trouble;
 
 /// The most bytes that are read of a refusal. Only its status matters, and perhaps a line of
 /// explanation.
@@ -72,28 +73,49 @@ async fn read(
             break Some(cut);
         }
     };
-    if codings.is_empty() || raw.is_empty() {
+    if raw.is_empty() {
         return (finished(raw), cut);
     }
-    let mut plain = Vec::with_capacity((raw.len() * 4).min(MAX_RESERVED_BYTES).min(most));
-    let mut decoder = coding::decoder(&raw, &codings);
-    let broken = loop {
+    let (mut plain, mut cut) = (None, cut);
+    for coding in codings.into_iter().rev() {
+        let body: &[u8] = plain.as_deref().unwrap_or(&raw);
+        let Ok(decoded) = decode(body, coding, &mut cut, most, &mut room, patience).await else {
+            // Keep the body as it arrived. A person or another program may still be able to read it.
+            return (finished(raw), Some(Cut::Garbled));
+        };
+        plain = Some(decoded);
+    }
+    (finished(plain.unwrap_or(raw)), cut)
+}
+
+/// A body without this coding, at most so many bytes of it; then `cut` says why there are no more.
+///
+/// # Errors
+/// If the compression is broken, and not only cut short.
+async fn decode(
+    body: &[u8],
+    coding: Coding,
+    cut: &mut Option<Cut>,
+    most: usize,
+    room: &mut Room<'_>,
+    patience: &mut Patience,
+) -> io::Result<Vec<u8>> {
+    let mut plain = Vec::with_capacity((body.len() * 4).min(MAX_RESERVED_BYTES).min(most));
+    let mut decoder = coding::decoder(body, coding);
+    loop {
         let length = match decoder.fill_buf() {
-            Ok([]) => break None,
+            Ok([]) => return Ok(plain),
             Ok(piece) => match room.add(&mut plain, piece, most, patience).await {
                 Ok(()) => piece.len(),
-                Err(cut) => return (finished(plain), Some(cut)),
+                Err(too_much) => {
+                    *cut = Some(too_much);
+                    return Ok(plain);
+                }
             },
-            Err(error) => break Some(error.kind()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && cut.is_some() => return Ok(plain),
+            Err(error) => return Err(error),
         };
         decoder.consume(length);
-    };
-    drop(decoder);
-    match (broken, cut) {
-        (None, cut) => (finished(plain), cut),
-        (Some(io::ErrorKind::UnexpectedEof), Some(cut)) => (finished(plain), Some(cut)),
-        // Keep the body as it arrived. A person or another program may still be able to read it.
-        (Some(_), _) => (finished(raw), Some(Cut::Garbled)),
     }
 }
 

@@ -144,6 +144,16 @@ async fn no_reply_is_read_beyond_its_cap() {
     let twice = reply("200 OK", "Content-Encoding: gzip, gzip\r\n", &gzip(&bomb));
     let big = send_once(&Server::answering_once(twice).await).await.unwrap();
     assert_eq!((big.cut, big.body.len()), (Some(Cut::TooLarge), limits::MAX_BODY_BYTES));
+    // What produces nothing is bounded, too: empty members, and empty blocks beyond the cap.
+    let members = gzip(&gzip(b"").repeat(1_000_000));
+    let blocks = gzip(&b"\0\0\0\xff\xff".repeat(limits::MAX_BODY_BYTES / 5 + 1));
+    for (body, names, cut) in
+        [(members, "gzip, gzip", Cut::Garbled), (blocks, "deflate, gzip", Cut::TooLarge)]
+    {
+        let head = format!("Content-Encoding: {names}\r\n");
+        let empty = send_once(&Server::answering_once(reply("200 OK", &head, &body)).await).await.unwrap();
+        assert_eq!(empty.cut, Some(cut));
+    }
 
     for (status, most) in [("200 OK", limits::MAX_BODY_BYTES), ("429 Slow", 64 * 1024)] {
         let server = Server::start(move |_, mut stream, seen| async move {
