@@ -119,15 +119,15 @@ BUGS = (
     Bug(
         "after a 413, the chunk size is reduced by one instead of halved",
         "after a 413, chunks are at most half as large",
-        LANDED,
-        "self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);",
-        "self.retries.chunk_size.min(chunk.ids.len() - 1).max(1);",
+        RETRIES,
+        "self.chunk_size.min(lookups / 2);",
+        "self.chunk_size.min(lookups - 1);",
     ),
     Bug(
         "after a 413, the chunk size is not reduced",
         "after a 413, chunks are at most half as large",
-        LANDED,
-        "self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);",
+        RETRIES,
+        "self.chunk_size = self.chunk_size.min(lookups / 2);",
         "",
     ),
     Bug(

@@ -76,7 +76,7 @@ pub struct Scenario {
     pub slow_reader: bool,
     pub fates: Vec<(Fate, f64)>,
     pub hit_rate: f64,
-    /// The share of identifiers that the service refuses.
+    /// The share of identifiers that the service refuses, with the status `refusal`.
     pub refused: f64,
     /// Requests with more lookups get a 413; if 0, all requests do.
     pub largest: usize,
@@ -87,6 +87,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// The status for a request with a record that the service refuses.
+    pub fn refusal(&self) -> u16 {
+        if self.seed.is_multiple_of(3) { 413 } else { 400 }
+    }
+
     /// Nothing fails, all rows are there at once, and each has one identifier.
     pub fn is_plain(&self) -> bool {
         self.is_undisturbed()

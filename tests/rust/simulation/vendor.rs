@@ -184,7 +184,7 @@ fn refusal(scenario: &Scenario, books: &Mutex<Books>, lookups: &[String], fate: 
         return Some(413);
     }
     if lookups.iter().any(|value| is_refused(scenario, value)) {
-        return Some(400);
+        return Some(scenario.refusal());
     }
     let cost = lookups.iter().filter(|value| is_known(scenario, value)).count() as u64;
     let spent = books.lock().unwrap().spent;

@@ -137,7 +137,7 @@ impl Scheduler {
             self.tally.noted(note);
         }
         self.ceilings.hit_rate.note(answers as u64, hits as u64);
-        self.retries.splits.accepted(chunk.group);
+        self.retries.accepted(chunk);
         self.tally.accepted();
         if answers > 0 {
             self.doubts.in_a_row = 0;
@@ -254,10 +254,9 @@ impl Scheduler {
 
     /// The request is too large: from now on, smaller ones.
     ///
-    /// The size stays small for the rest of the run. If many single records are too large, and nothing was
-    /// accepted, every request would be, and the run stops.
+    /// If many single records are too large, and nothing was accepted, every request would be, and the run stops.
     fn too_large(&mut self, chunk: Chunk) {
-        self.retries.chunk_size = self.retries.chunk_size.min(chunk.ids.len() / 2).max(1);
+        self.retries.too_large(chunk.ids.len());
         let hopeless = chunk.ids.len() == 1 && self.retries.splits.too_large();
         self.halve(chunk, TOO_LARGE);
         if hopeless {

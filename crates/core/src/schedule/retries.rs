@@ -22,15 +22,37 @@ pub(super) struct Retries {
     pub(super) splits: Splits,
     /// Most lookups of one request; halved when the service finds one too large.
     pub(super) chunk_size: usize,
+    /// The size at the beginning.
+    full_size: usize,
+    /// Whether a single record was too large. It may be the reason why larger requests were, so the size doubles
+    /// with each full chunk that is accepted, until one is too large again.
+    grows: bool,
 }
 
 impl Retries {
     pub(super) fn new(chunk_size: usize) -> Self {
-        Self { queue: VecDeque::new(), splits: Splits::default(), chunk_size }
+        let splits = Splits::default();
+        Self { queue: VecDeque::new(), splits, chunk_size, full_size: chunk_size, grows: false }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
         self.queue.iter()
+    }
+
+    /// The service found a request with so many lookups too large.
+    pub(super) fn too_large(&mut self, lookups: usize) {
+        self.grows = lookups == 1;
+        if !self.grows {
+            self.chunk_size = self.chunk_size.min(lookups / 2);
+        }
+    }
+
+    /// A chunk was accepted.
+    pub(super) fn accepted(&mut self, chunk: &Chunk) {
+        self.splits.accepted(chunk.group);
+        if self.grows && chunk.ids.len() >= self.chunk_size {
+            self.chunk_size = (2 * chunk.ids.len()).min(self.full_size);
+        }
     }
 
     /// Puts a chunk in front, so that the search for a record that the service refuses is depth-first.

@@ -60,6 +60,42 @@ proptest! {
 }
 
 #[test]
+fn a_record_that_is_too_large_does_not_make_the_other_requests_small() {
+    for guilty in [0, 700, 3_999] {
+        let config =
+            Config { chunk_size: 1_000, max_in_doubt: 10_000, max_concurrency: 1, ..Config::default() };
+        let (mut scheduler, now) = started(config, 0..20_000);
+        let (mut sizes, large) = (Vec::new(), email(guilty));
+        while let Step::Send(request) = next(&mut scheduler, now) {
+            sizes.push(request.identifiers.len());
+            let is_large = request.identifiers.contains(&large);
+            let report = if is_large { Report::of(failed(Verdict::TooLarge)) } else { hits(&request) };
+            land(&mut scheduler, request.number, report, now);
+        }
+        // Twenty full ones, ten to find the record, ten to grow, and some that are not full.
+        assert!(sizes.len() <= 50, "{guilty}: {sizes:?}");
+        let statuses = statuses(&mut scheduler, now);
+        assert_eq!(statuses.iter().filter(|(_, status)| *status == Status::Rejected).count(), 1);
+        assert_eq!(statuses.iter().filter(|(_, status)| *status == Status::Found).count(), 19_999);
+    }
+}
+
+#[test]
+fn requests_stay_small_if_the_service_takes_only_small_ones() {
+    let config = Config { chunk_size: 1_000, max_in_doubt: 10_000, max_concurrency: 1, ..Config::default() };
+    let (mut scheduler, now) = started(config, 0..20_000);
+    let (mut refused, large) = (0, email(2_500));
+    while let Step::Send(request) = next(&mut scheduler, now) {
+        let is_large = request.identifiers.len() > 300 || request.identifiers.contains(&large);
+        refused += u32::from(is_large);
+        let report = if is_large { Report::of(failed(Verdict::TooLarge)) } else { hits(&request) };
+        land(&mut scheduler, request.number, report, now);
+    }
+    // 1000 and 500; 250, 125, … 1 with the large record; and once more than 300 when they had grown.
+    assert!(refused <= 12, "{refused}");
+}
+
+#[test]
 fn a_wrong_request_is_known_after_twelve_refused_parts_one_at_a_time() {
     let config = Config { chunk_size: 1_000, ..Config::default() };
     let (mut scheduler, now) = started(config, 0..5_000);
