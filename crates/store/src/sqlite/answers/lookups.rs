@@ -168,7 +168,7 @@ pub(super) fn find(
             let answer = Answer { request, place, state, at_ms, inherited };
             if let Some(meaning) = meaning(&answer, relation, &run.terms, now_ms) {
                 // An answer from the future was stored before the clock was set back, so it counts as the oldest.
-                let date = age_ms(at_ms, now_ms).map(|_| at_ms);
+                let date = (at_ms <= now_ms.saturating_add(CORRECTION_MS)).then_some(at_ms);
                 let rank = (meaning, date, at_ms, request);
                 if best.is_none_or(|(known, _)| known < rank) {
                     best = Some((rank, answer));
@@ -214,9 +214,10 @@ fn meaning(
     terms: &Terms,
     now_ms: i64,
 ) -> Option<Meaning> {
-    let age = age_ms(answer.at_ms, now_ms).map(Duration::from_millis);
-    let is_young =
-        |longest: Option<Duration>| longest.is_none_or(|longest| age.is_some_and(|age| age <= longest));
+    // An answer from the future was stored before the clock was set back, at an unknown time. That it may be too old is no
+    // reason to pay for it again, as long as it is not further away than the longest age.
+    let age = Duration::from_millis(now_ms.abs_diff(answer.at_ms));
+    let is_young = |longest: Option<Duration>| longest.is_none_or(|longest| age <= longest);
     let is_fresh = |longest| !answer.inherited || !terms.refresh && is_young(longest);
     let is_related = ours_in_theirs || theirs_in_ours;
     match answer.state {
@@ -245,14 +246,8 @@ fn decide(best: Option<(Meaning, Answer)>, held: Option<Found>) -> Found {
 
 /// The largest automatic correction of a clock.
 ///
-/// An answer that is no further in the future counts as one of this moment.
+/// An answer that is further in the future was stored before the clock was set back.
 const CORRECTION_MS: i64 = 60_000;
-
-/// The age of an answer; `None` if its time is in the future.
-fn age_ms(at_ms: i64, now_ms: i64) -> Option<u64> {
-    let age = now_ms.saturating_sub(at_ms);
-    (age >= -CORRECTION_MS).then(|| u64::try_from(age).unwrap_or_default())
-}
 
 /// The contact or the reason of an answer: a copy, because a slice would keep its whole block in memory for as long as
 /// the caller has the answer.
@@ -388,10 +383,12 @@ mod tests {
         }
         // Answers that are too old, or that a run refreshes, unless they came since it began.
         let refresh = Terms { refresh: true, ..terms.clone() };
-        for (days, terms) in [(8, &terms), (1, &refresh)] {
+        for (days, terms) in [(8, &terms), (-8, &terms), (1, &refresh)] {
             assert_eq!(mean(state::HIT, (true, true), days, terms), [Some(PaidBefore), Some(Answers)]);
             assert_eq!(mean(state::MISS, (true, true), days, terms), [None, Some(Answers)]);
         }
+        // The clock was set back.
+        assert_eq!(mean(state::HIT, (true, true), -7, &terms), [Some(Answers); 2]);
         assert_eq!(mean(state::UNKNOWN, (true, true), 1, &Terms { resend: true, ..terms }), [None; 2]);
     }
 }
