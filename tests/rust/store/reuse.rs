@@ -28,6 +28,20 @@ fn the_same_call_again_costs_nothing_and_brings_the_same_bytes() {
 }
 
 #[test]
+fn damaged_answers_are_not_paid_for_again() {
+    for damage in ["zeroblob(length(packed))", "substr(packed, 17)", "substr(packed, 1, 20)", "x''"] {
+        let (folder, vendor) = (Folder::new(), Vendor::honest());
+        once(&folder, settings(), &vendor, &["ana", "bob"]);
+        tamper(&folder, &format!("UPDATE tail SET packed = {damage}"));
+        let store = folder.store();
+        let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
+        assert_eq!(done.statuses(), [Status::NotSent; 2], "{damage}");
+        assert!(done.troubles[0].to_string().contains("the newest answers are damaged"), "{damage}");
+        assert_eq!(vendor.asked().len(), 1);
+    }
+}
+
+#[test]
 fn an_answer_too_old_is_asked_for_again_and_named() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana", "nobody"]);

@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::query;
 
 /// Raised with every change of the tables.
-pub(crate) const SCHEMA_VERSION: i64 = 5;
+pub(crate) const SCHEMA_VERSION: i64 = 6;
 
 /// `EBst`. It identifies a store, for us and for the command `file`.
 const APPLICATION_ID: i64 = 0x4542_7374;
@@ -245,8 +245,8 @@ fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
         std::cmp::Ordering::Greater => Err(newer()),
         // No release has written such tables, so there is nothing to migrate them.
         std::cmp::Ordering::Less => Err(Fault::of(
-            "the store was written by a development version of this package and cannot be migrated: use that version, or \
-             use another path",
+            "the store is damaged, or was written by a development version of this package: restore a backup, or use \
+             that version",
         )),
     }
 }

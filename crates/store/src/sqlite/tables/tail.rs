@@ -6,15 +6,22 @@
 //! page is written once for many of them.
 //!
 //! ```text
-//!  table tail: request ─▶ line, line, …        a line is 16 bytes: key (12), state (1), place (3, lowest byte first)
+//!  table tail: request ─▶ line, line, …, sum   a line is 16 bytes: key (12), state (1), place (3, lowest byte first);
+//!                                              the sum is 4 bytes, a hash of the lines
 //!  memory:     key ─▶ answers                  the same, with the required fields and the time of their requests
 //! ```
 //!
 //! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
 //! the table with those that it knows at the beginning of each transaction, and reads only new ones.
+//!
+//! SQLite notices most damage to a file, but not changed bytes within a blob. Without the sum, lookups whose keys are
+//! damaged would be taken for new ones and paid for again.
+
+use std::hash::Hasher;
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
+use siphasher::sip::SipHasher13;
 
 use super::super::file::{Fault, query};
 use super::super::key::Key;
@@ -86,7 +93,7 @@ impl Tail {
             [],
         )?;
         for (request, required, at_ms, packed) in rows {
-            self.add(request, required, at_ms, &unpack(&packed));
+            self.add(request, required, at_ms, &unpack(&packed)?);
         }
         Ok(())
     }
@@ -132,12 +139,13 @@ impl Tail {
 
 /// Appends the outcome of a request.
 pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Result<(), Fault> {
-    let mut packed = Vec::with_capacity(lines.len() * LINE);
+    let mut packed = Vec::with_capacity(lines.len() * LINE + SUM);
     for (key, place, state) in lines {
         packed.extend_from_slice(key.as_bytes());
         packed.push(*state);
         packed.extend(place.to_le_bytes().get(..3).unwrap_or_default());
     }
+    packed.extend(sum(&packed));
     query::change(connection, "INSERT OR REPLACE INTO tail VALUES (?1, ?2)", params![request, packed])?;
     Ok(())
 }
@@ -152,18 +160,29 @@ fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Faul
          WHERE request = ?1",
         [request],
     )?;
-    Ok((required, at_ms, unpack(&packed)))
+    Ok((required, at_ms, unpack(&packed)?))
 }
 
-/// An incomplete line at the end is ignored.
-fn unpack(packed: &[u8]) -> Lines {
+/// Bytes of the sum at the end.
+const SUM: usize = 4;
+
+fn sum(lines: &[u8]) -> [u8; SUM] {
+    let mut hasher = SipHasher13::new();
+    hasher.write(lines);
+    let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
+    [a, b, c, d]
+}
+
+fn unpack(packed: &[u8]) -> Result<Lines, Fault> {
+    let lines = packed.split_last_chunk().filter(|(lines, is)| sum(lines) == **is).map(|(lines, _)| lines);
+    let lines = lines.ok_or(Fault::Damaged("the newest answers are damaged"))?;
     let line = |line: &[u8]| {
         let (key, rest) = line.split_at_checked(Key::BYTES)?;
         let [state, places @ ..] = rest else { return None };
         let place = places.iter().rev().fold(0, |place, byte| place << 8 | i64::from(*byte));
         Some((Key::from_bytes(key)?, place, *state))
     };
-    packed.chunks_exact(LINE).filter_map(line).collect()
+    Ok(lines.chunks_exact(LINE).filter_map(line).collect())
 }
 
 /// Moves the whole tail into the index. To be called in a transaction.
