@@ -29,7 +29,8 @@ try:
 except ImportError:
     _fcntl = None  # type: ignore[assignment]
 
-locks: ModuleType | None = _fcntl
+fcntl: ModuleType | None = _fcntl
+"""`None` on Windows."""
 
 OWNER_ONLY = 0o600
 
@@ -224,11 +225,11 @@ def _prefix_of(target: Path) -> str:
 
 
 def _locked(descriptor: int, *, wait: bool = False) -> bool:
-    """Takes the lock. Returns whether that worked: not every disk has locks."""
-    if locks is None:
+    """Takes the lock. Returns whether that worked: not every disk has fcntl."""
+    if fcntl is None:
         return False
     try:
-        locks.flock(descriptor, locks.LOCK_EX if wait else locks.LOCK_EX | locks.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
