@@ -18,6 +18,7 @@ from exactbuyer.cli import ExitCode
 from exactbuyer.cli._advice import next_step, title_of
 from exactbuyer.cli._command_options import CommandOptions
 from exactbuyer.cli._run import KeptOutput, RunResult
+from exactbuyer.cli.exit_codes import exit_code_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,14 @@ def test_without_a_store_it_is_told_what_is_lost(more: dict[str, Any], said: str
 )
 def test_what_the_store_does_not_have_is_not_called_free(more: dict[str, Any], said: str) -> None:
     assert step(done(BOUGHT, is_stored=False, unstored=7, **more)) == said
+
+
+def test_an_output_with_answers_that_could_not_be_stored_is_to_be_kept() -> None:
+    receipt = Receipt(rows=60, found=60, not_stored=7, credits=60)
+    exit_code = exit_code_of_run([], receipt)
+    assert exit_code is ExitCode.STORE
+    whole = done(receipt, ending=exit_code, is_whole=True, is_stored=False, unstored=7)
+    assert step(whole) == KEEP_IT[0].lower() + KEEP_IT[1:]
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,8 @@ def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
     assert stopped.next_step == "run this again for the rows that are not_sent"
     some = replace(stopped, rows=3, found=1)
     assert some.next_step == "run this again for the rows that are not_sent: the others are done"
+    full = Receipt(rows=9, found=9, not_stored=1)
+    assert full.next_step == "keep these results: the store does not have the answers to 1 lookup"
 
 
 def test_rows_under_way_are_open() -> None:

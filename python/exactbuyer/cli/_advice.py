@@ -29,15 +29,16 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
         return f"nothing: the program that read the output has ended, and {why}"
     if result.exit_code in _BROKEN_OFF:
         return again
-    step = _after_the_end(result, options, output, again)
+    step = _after_the_end(result, options, again)
     if not result.unstored:
-        return step
+        return step or f"nothing: {output} has every row"
     are = "is" if result.unstored == 1 else "are"
-    keep = f"Keep {output}: {count(result.unstored, 'answer')} in it {are} not in the store"
-    return f"{step}. {keep}. If you run it again, pass another -o"
+    keep = f"eep {output}: {count(result.unstored, 'answer')} in it {are} not in the store"
+    return f"{f'{step}. K' if step else 'k'}{keep}. If you run it again, pass another -o"
 
 
-def _after_the_end(result: RunResult, options: CommandOptions, output: str, again: str) -> str:
+def _after_the_end(result: RunResult, options: CommandOptions, again: str) -> str:
+    """What to do about the rows; empty if there is nothing to do."""
     receipt = result.receipt
     if receipt.unknown:
         store = f" --store {shlex.quote(options['store'])}" if options["store"] else ""
@@ -54,7 +55,7 @@ def _after_the_end(result: RunResult, options: CommandOptions, output: str, agai
         return f"fix what stopped it, and {again}"
     if receipt.invalid or receipt.rejected:
         return f"correct the rows that {options['prefix']}reason names, and {again}"
-    return f"nothing: {output} has every row"
+    return ""
 
 
 def title_of(result: RunResult) -> str | None:

@@ -41,7 +41,7 @@ MEANINGS = {
     ExitCode.UNKNOWN: "some rows may have been charged and have no answer",
     ExitCode.SERVICE: "the service refused the whole run: check the address",
     ExitCode.FILES: "the input cannot be read, or the output cannot be written",
-    ExitCode.STORE: "the store cannot be read or written",
+    ExitCode.STORE: "the store cannot be read or written, or could not keep every answer",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
     ExitCode.PIPE_CLOSED: "the reader of the output, such as `head`, has ended",
     ExitCode.TERMINATED: "ended by SIGTERM, or because the terminal was closed",
@@ -94,6 +94,9 @@ def exit_code_of_error(kind: str) -> ExitCode:
 def exit_code_of_run(kinds: Iterable[str], receipt: Receipt) -> ExitCode:
     """The exit code of a run that completed: its worst error decides. `kinds` are the errors' classes."""
     met = {_OF_KINDS[kind] for kind in kinds if kind in _OF_KINDS}
+    if receipt.not_stored:
+        # Only the output has these answers, and the same command would replace it.
+        met.add(ExitCode.STORE)
     for exit_code in _OF_KINDS.values():
         if exit_code in met:
             return exit_code

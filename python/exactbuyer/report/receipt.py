@@ -176,6 +176,9 @@ class Receipt:
         if self.invalid or self.rejected:
             named = f"have a reason in {self.reasons}" if self.reasons else f"{_PROBLEMS} names"
             return f"correct the rows that {named}, and run these again; the others are done"
+        if self.not_stored:
+            lookups = count(self.not_stored, "lookup")
+            return f"keep these results: the store does not have the answers to {lookups}"
         if self.barred:
             return (
                 "nothing: each row has its answer, or was purged or dropped (store.allow(…) lets a person be "
