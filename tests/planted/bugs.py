@@ -120,14 +120,14 @@ BUGS = (
         "after a 413, the chunk size is reduced by one instead of halved",
         "after a 413, chunks are at most half as large",
         RETRIES,
-        "self.chunk_size.min(lookups / 2);",
-        "self.chunk_size.min(lookups - 1);",
+        "self.chunk_size.min(lookups / 2).max(1);",
+        "self.chunk_size.min(lookups - 1).max(1);",
     ),
     Bug(
         "after a 413, the chunk size is not reduced",
         "after a 413, chunks are at most half as large",
         RETRIES,
-        "self.chunk_size = self.chunk_size.min(lookups / 2);",
+        "self.chunk_size = self.chunk_size.min(lookups / 2).max(1);",
         "",
     ),
     Bug(

@@ -125,7 +125,7 @@ def test_an_output_with_answers_that_could_not_be_stored_is_to_be_kept() -> None
     exit_code = exit_code_of_run([], receipt)
     assert exit_code is ExitCode.STORE
     whole = done(receipt, ending=exit_code, is_whole=True, is_stored=False, unstored=7)
-    assert step(whole) == KEEP_IT[0].lower() + KEEP_IT[1:]
+    assert step(whole) == KEEP_IT
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pickle
 import re
 import sys
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,18 @@ def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
     some = replace(stopped, rows=3, found=1)
     assert some.next_step == "run this again for the rows that are not_sent: the others are done"
     full = Receipt(rows=9, found=9, not_stored=1)
-    assert full.next_step == "keep these results: the store does not have the answers to 1 lookup"
+    keep = "keep these results: the store does not have the answers to 1 lookup"
+    assert full.next_step == keep
+    assert replace(some, not_stored=1).next_step == f"{some.next_step}; {keep}"
+
+
+def test_every_number_of_receipts_is_added_up() -> None:
+    others = {"notes", "stopped", "stopped_error", "inherited_since", "in_store", "store_only"}
+    others |= {"answers", "credit_price", "reasons"}
+    numbers = {field.name for field in fields(Receipt)} - others
+    each_one: dict[str, Any] = dict.fromkeys(numbers, 1)
+    ones = Receipt(**each_one)
+    assert {name: getattr(ones + ones, name) for name in numbers} == dict.fromkeys(numbers, 2)
 
 
 def test_rows_under_way_are_open() -> None:

@@ -134,7 +134,7 @@ impl Attempt {
         let outcomes = outcomes(&report.outcome, mine, cleared);
         match store.settle(run, &claimed.required, request, outcomes, evidence).await {
             Ok(withheld) => Report { withheld, ..report },
-            Err(_) => Report { not_stored: true, ..report },
+            Err(_) => Report { not_stored: Some(request), ..report },
         }
     }
 }

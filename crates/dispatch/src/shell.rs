@@ -168,6 +168,12 @@ impl Shell {
                 Step::Send(request) => self.send(request),
                 Step::GiveUp => self.scheduler.give_up(&time_of_day(now_ms())),
                 step => {
+                    if matches!(step, Step::Done) {
+                        let unstored = self.scheduler.unstored();
+                        if !unstored.is_empty() {
+                            self.scheduler.stored_late(&self.shared.store.settle_again(unstored).await);
+                        }
+                    }
                     self.apply_effects();
                     return step;
                 }

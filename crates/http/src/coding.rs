@@ -20,7 +20,7 @@ const MEMBER: u8 = 0x1f;
 /// The most codings of one reply. A real reply has fewer.
 const MOST_CODINGS: usize = 4;
 
-/// The most gzip members of one body. A real body has few, or one for each 64 KB. Each costs some time,
+/// The most gzip members of one body. A real body has few; some programs write one per 64 KB. Each costs some time,
 /// even if it is empty.
 const MOST_MEMBERS: u32 = 20_000;
 
@@ -43,7 +43,7 @@ pub(super) fn codings(headers: &HeaderMap) -> Vec<Coding> {
     known.take(MOST_CODINGS).collect()
 }
 
-/// A reader of the body without this coding. If the body ends too early, it fails with
+/// Decompresses a body that has this coding. If the body ends too early, it fails with
 /// [`io::ErrorKind::UnexpectedEof`].
 pub(super) fn decoder<'a>(body: &'a [u8], coding: Coding) -> Box<dyn BufRead + Send + 'a> {
     match coding {

@@ -88,7 +88,7 @@ async fn read(
     (finished(plain.unwrap_or(raw)), cut)
 }
 
-/// A body without this coding, at most so many bytes of it; then `cut` says why there are no more.
+/// Removes one coding. Returns at most `most` bytes; if bytes are missing, `cut` says why.
 ///
 /// # Errors
 /// If the compression is broken, and not only cut short.
@@ -122,7 +122,7 @@ async fn decode(
 /// The memory for one reply, before and after decompression.
 struct Room<'a> {
     large_replies: &'a Semaphore,
-    /// Held until the reply is complete; one is enough for both forms of the body.
+    /// Held until the reply is complete; one is enough for all forms of the body.
     permit: Option<SemaphorePermit<'a>>,
 }
 

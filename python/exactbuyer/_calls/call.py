@@ -212,7 +212,7 @@ class Call:
         """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
         self._session.history.keep_for_recovery(self)
 
-    def _break_off(self) -> None:
+    def _keep_and_stop(self) -> None:
         """Leaves it to `recover()`, starts nothing new, and no longer calls the function of the caller."""
         self.keep_for_recovery()
         self.stop()
@@ -220,7 +220,7 @@ class Call:
 
     def leave(self) -> None:
         """Stops, waits for nothing, and leaves the remaining rows to `recover()`. Shows and logs nothing."""
-        self._break_off()
+        self._keep_and_stop()
         self._caller = Caller.LEFT
 
     def detach(self) -> None:
@@ -228,7 +228,7 @@ class Call:
         if self._caller is Caller.SERVED:
             return
         try:
-            self._break_off()
+            self._keep_and_stop()
             if self.is_amid_history():
                 return
             self.tick(last=True)
@@ -249,7 +249,7 @@ class Call:
         A second Ctrl-C ends the wait. In both cases, `recover()` returns the rows, once.
         """
         try:
-            self._break_off()
+            self._keep_and_stop()
             in_flight = self.run.progress().get("in_flight", 0)
             if in_flight:
                 text = (

@@ -29,8 +29,7 @@ try:
 except ImportError:
     _fcntl = None  # type: ignore[assignment]
 
-fcntl: ModuleType | None = _fcntl
-"""`None` on Windows."""
+locks: ModuleType | None = _fcntl
 
 OWNER_ONLY = 0o600
 
@@ -184,6 +183,13 @@ def _replaced(path: Path) -> OSError:
     return OSError(errno.ESTALE, "another program has replaced it meanwhile", str(path))
 
 
+def next_write_at(descriptor: int) -> int:
+    """The position in an open file at which the next byte is written."""
+    # Windows has no files that only append.
+    appends = locks is not None and locks.fcntl(descriptor, locks.F_GETFL) & os.O_APPEND
+    return os.lseek(descriptor, 0, os.SEEK_END if appends else os.SEEK_CUR)
+
+
 def mode_for(target: Path) -> int:
     """The permissions of the file that is replaced, else those of any new file."""
     with suppress(FileNotFoundError):
@@ -225,11 +231,11 @@ def _prefix_of(target: Path) -> str:
 
 
 def _locked(descriptor: int, *, wait: bool = False) -> bool:
-    """Takes the lock. Returns whether that worked: not every disk has fcntl."""
-    if fcntl is None:
+    """Takes the lock. Returns whether that worked: not every disk has locks."""
+    if locks is None:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.flock(descriptor, locks.LOCK_EX if wait else locks.LOCK_EX | locks.LOCK_NB)
     except OSError:
         return False
     return True

@@ -33,8 +33,8 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     if not result.unstored:
         return step or f"nothing: {output} has every row"
     are = "is" if result.unstored == 1 else "are"
-    keep = f"eep {output}: {count(result.unstored, 'answer')} in it {are} not in the store"
-    return f"{f'{step}. K' if step else 'k'}{keep}. If you run it again, pass another -o"
+    keep = f"Keep {output}: {count(result.unstored, 'answer')} in it {are} not in the store"
+    return f"{f'{step}. ' if step else ''}{keep}. If you run it again, pass another -o"
 
 
 def _after_the_end(result: RunResult, options: CommandOptions, again: str) -> str:

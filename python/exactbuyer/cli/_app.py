@@ -29,7 +29,7 @@ from ._options import (
     store_options,
 )
 from ._plan import check_readable, planned
-from ._run import Approval, Run, RunResult, checked, unexpected
+from ._run import Approval, FileRun, RunResult, checked, unexpected
 from ._setup import completion, doctor, man
 from ._setup.completion import files
 from ._signals import Signals, Terminated
@@ -149,7 +149,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
             if plan is not None:
                 console.checks(plan)
                 check_readable(plan, source.name)
-            result = Run(
+            result = FileRun(
                 options, enricher, source, location=output, approval=approval, signals=signals
             ).carry_out()
     except KeyboardInterrupt:

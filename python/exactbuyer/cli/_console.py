@@ -73,7 +73,7 @@ class Console:
     def conclude(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
         """Writes the receipt, what to do next, and a last line: as JSON if that was asked for.
 
-        With `quiet`, of all this only what went wrong, and what concerns answers in no store.
+        With `quiet`, writes only errors, and advice about answers that no store has.
         """
         if not self.quiet:
             write_line(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
@@ -180,7 +180,10 @@ def _in_json(value: object) -> str:
 
 
 def confirm(question: str, *, why: str, fix: str, otherwise: str) -> None:
-    """Asks before something that cannot be undone. `why` and `fix` are said where nobody can be asked."""
+    """Asks before something that cannot be undone.
+
+    Without a terminal, the error says `why` and `fix`. `otherwise` is the error if the answer is no.
+    """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{why}, and there is no terminal to ask you: {fix}")
     if not click.confirm(question, err=True):

@@ -104,7 +104,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         requests=_requests(one, next_one, settings.chunk_size),
         max_credits=most if next_one.ceiling_left is None else min(most, next_one.ceiling_left),
         credits_without_limit=one.credits_without_limit + next_one.credits_without_limit,
-        expected_credits=None if None in likely else reduce(_added, filter(None, likely)),
+        expected_credits=None if not likely or None in likely else reduce(_added, filter(None, likely)),
         min_duration_s=min_duration_s(_full(to_send[0], settings.chunk_size), settings.requests_per_minute),
         problems=(*one.problems, *problems)[:_KEPT],
         suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),

@@ -147,8 +147,8 @@ def checked(source: Source, options: CommandOptions, enricher: BulkEnricher) -> 
     return _FileReader(source, options.table_request(source), enricher.settings)
 
 
-class Run:
-    """A run, how far it has come, and how it ended.
+class FileRun:
+    """A run from file to file, how far it has come, and how it ended.
 
     Args:
         options: The options of the command.
@@ -198,7 +198,7 @@ class Run:
         self._written_rows = self._written_paid = 0
         self._rest: list[_Piece] | None = None
         """Pieces that were not written when it stopped."""
-        self._exit_code, self._message, self._is_whole = ExitCode.DONE, "", False
+        self._exit_code, self._message, self._is_whole = ExitCode.BUG, "", False
 
     def carry_out(self) -> RunResult:
         """Reads, looks up and writes.
@@ -279,6 +279,9 @@ class Run:
             self._is_whole = True
             self._exit_code = exit_code_of_run((kind for kind, _ in troubles), receipt)
             self._message = in_options(next((message for _, message in troubles), ""))
+            if receipt.not_stored and not troubles:
+                lookups = count(receipt.not_stored, "lookup")
+                self._message = f"the answers to {lookups} could not be stored"
 
     def _result(self) -> RunResult:
         """The result. Keeps the rows that were paid for, if no store has them."""

@@ -50,7 +50,7 @@ MEANINGS = {
 
 
 class CommandError(Exception):
-    """Ends a command with an exit code, and with one line that says what to do next. It may be empty."""
+    """Ends a command with an exit code and one line that says what to do next, unless that is empty."""
 
     def __init__(self, exit_code: ExitCode, message: str = "") -> None:
         super().__init__(message)

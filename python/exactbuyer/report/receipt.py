@@ -171,14 +171,15 @@ class Receipt:
         """What to do next, in words."""
         if self.under_way:
             return "wait for the rows under way; recover() returns those of an interrupted call"
+        lookups = count(self.not_stored, "lookup")
+        keep = f"keep these results: the store does not have the answers to {lookups}"
         if self.open_rows:
-            return self._for_open_rows()
+            return f"{self._for_open_rows()}; {keep}" if self.not_stored else self._for_open_rows()
         if self.invalid or self.rejected:
             named = f"have a reason in {self.reasons}" if self.reasons else f"{_PROBLEMS} names"
             return f"correct the rows that {named}, and run these again; the others are done"
         if self.not_stored:
-            lookups = count(self.not_stored, "lookup")
-            return f"keep these results: the store does not have the answers to {lookups}"
+            return keep
         if self.barred:
             return (
                 "nothing: each row has its answer, or was purged or dropped (store.allow(…) lets a person be "

@@ -65,3 +65,19 @@ fn right_after_a_fork_a_row_waits_until_its_answer_is_stored() {
     assert_eq!((done.statuses(), done.receipt.from_store), (vec![Status::Found], 1));
     assert_eq!(vendor.asked().len(), 1);
 }
+
+#[test]
+fn an_answer_is_stored_late_once_the_lock_is_gone() {
+    let folder = Folder::new();
+    let path = folder.file("a.db");
+    let store = SqliteStore::open_within(&path, "loopback", Duration::from_millis(10)).unwrap();
+    let pending = claim(&store, 0, 0, &[("ana".into(), Kind::Hit)]).unwrap();
+    let hold = Hold::on(&path);
+    let settled = vec![(email("ana"), Outcome::Hit(record("ana").into()))];
+    let evidence = Evidence { at_ms: 1, left: true, credits: 1, ..Evidence::default() };
+    assert!(wait(store.settle(pending.run, &[].into(), pending.request, settled, evidence)).is_err());
+    assert_eq!(wait(store.settle_again(vec![pending.request])), []);
+    drop(hold);
+    assert_eq!(wait(store.settle_again(vec![pending.request])), [pending.request]);
+    assert_eq!(store.info().unwrap().hits, 1);
+}

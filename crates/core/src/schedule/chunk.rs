@@ -9,7 +9,7 @@ use crate::outcome::Availability;
 use crate::plan::LookupId;
 use crate::policy::Verdict;
 use crate::service::align::Settlement;
-use crate::store::Room;
+use crate::store::{RequestId, Room};
 
 use super::retries::GroupId;
 
@@ -73,8 +73,8 @@ pub struct Report {
     pub outcome: AttemptOutcome,
     /// When it was over, in milliseconds since 1970.
     pub at_ms: i64,
-    /// The store could not take the answers.
-    pub not_stored: bool,
+    /// The request, if the store could not take its outcome.
+    pub not_stored: Option<RequestId>,
     /// Contacts that the store does not keep, because they mention a purged person.
     pub withheld: u64,
 }
@@ -83,7 +83,7 @@ impl Report {
     /// The report of an attempt that sent nothing, or about which nothing more is known.
     #[must_use]
     pub const fn of(outcome: AttemptOutcome) -> Self {
-        Self { claimed: Vec::new(), outcome, at_ms: 0, not_stored: false, withheld: 0 }
+        Self { claimed: Vec::new(), outcome, at_ms: 0, not_stored: None, withheld: 0 }
     }
 }
 

@@ -58,11 +58,12 @@ impl Scheduler {
             }
         });
         self.held.wait_and_look(chunk.with(held));
-        if report.not_stored {
+        if let (Some(request), AttemptOutcome::Answered(_)) = (report.not_stored, &report.outcome) {
             self.tally.receipt.not_stored += chunk.ids.len() as u64;
+            self.unstored.push((request, chunk.ids.len()));
         }
         self.tally.receipt.withheld += report.withheld;
-        if report.not_stored || report.withheld > 0 {
+        if report.not_stored.is_some() || report.withheld > 0 {
             // Only this run has these answers: as long as it remembers them, they are not paid for again.
             self.table.set_window(None);
         }

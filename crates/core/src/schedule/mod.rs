@@ -54,6 +54,7 @@ use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::plan::{LookupId, Row, Table};
 use crate::results::{Origin, RowOutcome, Source};
+use crate::store::RequestId;
 
 use chunk::{Chunk, Flight};
 use consult::Held;
@@ -158,6 +159,8 @@ pub struct Scheduler {
     doubts: Doubts,
     pauses: Pauses,
     ending: Ending,
+    /// Requests whose answers could not be stored, with the number of their lookups.
+    unstored: Vec<(RequestId, usize)>,
     tally: Tally,
     counts: Counts,
     limited_by: LimitedBy,
@@ -198,6 +201,7 @@ impl Scheduler {
             doubts: Doubts { most: config.max_in_doubt, unknown: 0, in_a_row: 0 },
             pauses: Pauses::default(),
             ending: Ending::default(),
+            unstored: Vec::new(),
             tally: Tally::new(now, durable),
             counts: Counts::default(),
             limited_by: LimitedBy::default(),
@@ -237,6 +241,20 @@ impl Scheduler {
     #[must_use]
     pub fn troubles(&self) -> Vec<Error> {
         self.tally.troubles()
+    }
+
+    /// The requests whose answers could not be stored, if the run was not stopped: then there is time to try again.
+    #[must_use]
+    pub fn unstored(&self) -> Vec<RequestId> {
+        let is_stopped = self.ending.reason.is_some();
+        self.unstored.iter().filter(|_| !is_stopped).map(|(request, _)| *request).collect()
+    }
+
+    /// The answers to these requests are stored by now.
+    pub fn stored_late(&mut self, requests: &[RequestId]) {
+        for (_, lookups) in self.unstored.extract_if(.., |(request, _)| requests.contains(request)) {
+            self.tally.receipt.not_stored -= lookups as u64;
+        }
     }
 
     fn seal_if_complete(&mut self) {

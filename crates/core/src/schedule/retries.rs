@@ -24,33 +24,33 @@ pub(super) struct Retries {
     pub(super) chunk_size: usize,
     /// The size at the beginning.
     full_size: usize,
-    /// Whether a single record was too large. It may be the reason why larger requests were, so the size doubles
-    /// with each full chunk that is accepted, until one is too large again.
-    grows: bool,
+    /// Whether a single record got a 413. That record may be why larger requests got one. So the size doubles with
+    /// each full chunk that is accepted, until a request is too large again.
+    may_grow: bool,
 }
 
 impl Retries {
     pub(super) fn new(chunk_size: usize) -> Self {
         let splits = Splits::default();
-        Self { queue: VecDeque::new(), splits, chunk_size, full_size: chunk_size, grows: false }
+        Self { queue: VecDeque::new(), splits, chunk_size, full_size: chunk_size, may_grow: false }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Chunk> {
         self.queue.iter()
     }
 
-    /// The service found a request with so many lookups too large.
+    /// A request with this many lookups was too large.
     pub(super) fn too_large(&mut self, lookups: usize) {
-        self.grows = lookups == 1;
-        if !self.grows {
-            self.chunk_size = self.chunk_size.min(lookups / 2);
+        self.may_grow = lookups == 1;
+        if !self.may_grow {
+            self.chunk_size = self.chunk_size.min(lookups / 2).max(1);
         }
     }
 
     /// A chunk was accepted.
     pub(super) fn accepted(&mut self, chunk: &Chunk) {
         self.splits.accepted(chunk.group);
-        if self.grows && chunk.ids.len() >= self.chunk_size {
+        if self.may_grow && chunk.ids.len() >= self.chunk_size {
             self.chunk_size = (2 * chunk.ids.len()).min(self.full_size);
         }
     }

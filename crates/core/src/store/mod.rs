@@ -103,6 +103,13 @@ pub trait Store: Send + Sync + 'static {
         evidence: Evidence,
     ) -> BoxFuture<'a, Result<u64, Error>>;
 
+    /// Tries once more to store the outcomes of these requests, for which [`settle`](Self::settle) has failed. Returns
+    /// those whose outcomes are stored by now.
+    fn settle_again(&self, requests: Vec<RequestId>) -> BoxFuture<'_, Vec<RequestId>> {
+        let _ = requests;
+        ready(Vec::new()).boxed()
+    }
+
     /// Puts lookups in doubt that a request has claimed, because its task ended without an outcome.
     /// It never waits, so that a destructor can call it.
     fn abandon(&self, run: RunId, required: &Required, request: RequestId, lookups: Vec<Identifier>);

@@ -49,7 +49,7 @@ _PACKINGS: dict[str, Packing] = {"gz": "gz", "gzip": "gz", "zst": "zst", "zstd":
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A file, a folder, or `-`: its kind, and what is known of its inside.
+    """A file, a folder, or `-`: its kind, and how its content is laid out.
 
     Attributes:
         path: The path; `-` is standard input or output.
@@ -161,11 +161,11 @@ class StaysOpen(io.RawIOBase):
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self._at = 0
-        self.is_left = False
+        self.drops_writes = False
         """What is still written is dropped."""
 
     def write(self, piece: Any, /) -> int:
-        if not self.is_left:
+        if not self.drops_writes:
             self._stream.write(piece)
         self._at += len(piece)
         return len(piece)

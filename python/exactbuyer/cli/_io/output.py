@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from exactbuyer._files.atomic import Draft, fcntl, mode_for, remove_left
+from exactbuyer._files.atomic import Draft, mode_for, next_write_at, remove_left
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
 from exactbuyer.exceptions import ConfigError
 
@@ -270,13 +270,6 @@ def _check_stream(descriptor: int) -> None:
         raise OSError(errno.EEXIST, "another program has put a file there meanwhile")
 
 
-def _place_in(descriptor: int) -> int:
-    """Where the next byte is written in a file."""
-    # Windows has no files that only append.
-    appends = fcntl is not None and fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND
-    return os.lseek(descriptor, 0, os.SEEK_END if appends else os.SEEK_CUR)
-
-
 class _Pieces(io.FileIO):
     """A file that can be cut back to its last complete piece, so a failed write leaves nothing behind."""
 
@@ -284,7 +277,7 @@ class _Pieces(io.FileIO):
         super().__init__(descriptor, "w")
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         # With `>> out`, or after `(echo header; …) > out`, the file has content that stays.
-        self._bytes = self._settled = _place_in(descriptor) if self._is_file else 0
+        self._bytes = self._settled = next_write_at(descriptor) if self._is_file else 0
 
     def write(self, piece: Any) -> int:
         rest = memoryview(piece).cast("B")

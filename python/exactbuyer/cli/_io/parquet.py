@@ -166,7 +166,7 @@ class ParquetSink:
 
     def abandon(self) -> None:
         """Writes nothing more, not even the end of the file."""
-        self._stream.is_left = True
+        self._stream.drops_writes = True
         self._writer.close()
 
     def _write_group(self) -> None:

@@ -10,7 +10,7 @@ use crate::config::{OnUnknown, Per};
 use crate::error::ErrorKind;
 use crate::outcome::Seen;
 use crate::results::Status;
-use crate::store::Room;
+use crate::store::{RequestId, Room};
 
 /// Steps after which a run is taken for one that never ends.
 const MOST_STEPS: usize = 20_000;
@@ -154,8 +154,8 @@ impl Run<'_> {
             return Report { claimed, at_ms: 1, ..Report::of(AttemptOutcome::NothingToSend) };
         }
         let outcome = self.attempt(mine.clone());
-        let not_stored = self.pick(16) == 15;
-        if self.keeps && !not_stored {
+        let not_stored = (self.pick(16) == 15).then_some(RequestId(1));
+        if self.keeps && not_stored.is_none() {
             self.keep(mine, &outcome);
         }
         Report { claimed, at_ms: 1, not_stored, ..Report::of(outcome) }

@@ -9,6 +9,7 @@ use crate::config::OnUnknown;
 use crate::error::ErrorKind;
 use crate::outcome::Seen;
 use crate::results::Status;
+use crate::store::RequestId;
 
 fn statuses(scheduler: &mut Scheduler, now: Instant) -> Vec<(u64, Status)> {
     let mut outcomes = scheduler.report(now).0;
@@ -93,6 +94,9 @@ fn requests_stay_small_if_the_service_takes_only_small_ones() {
     }
     // 1000 and 500; 250, 125, … 1 with the large record; and once more than 300 when they had grown.
     assert!(refused <= 12, "{refused}");
+    let statuses = statuses(&mut scheduler, now);
+    assert_eq!(statuses.iter().filter(|(_, status)| *status == Status::Rejected).count(), 1);
+    assert_eq!(statuses.iter().filter(|(_, status)| *status == Status::Found).count(), 19_999);
 }
 
 #[test]
@@ -232,6 +236,23 @@ fn what_the_store_knows_is_not_sent() {
     assert!(statuses(&mut scheduler, now).iter().all(|(_, status)| *status == Status::NotSent));
 }
 
+#[test]
+fn what_is_stored_late_no_longer_counts_as_not_stored() {
+    let (mut scheduler, now) = started(Config { max_concurrency: 3, ..of_ten() }, 0..30);
+    for number in 0..3 {
+        let request = sent(next(&mut scheduler, now));
+        let outcome = if number == 2 { failed(Verdict::Refused(400)) } else { hits(&request).outcome };
+        let report = Report { not_stored: Some(RequestId(number)), ..Report::of(outcome) };
+        land(&mut scheduler, request.number, report, now);
+    }
+    assert_eq!(scheduler.unstored(), [RequestId(0), RequestId(1)], "the third one had no answers");
+    assert_eq!(scheduler.tally.receipt.not_stored, 20);
+    scheduler.stored_late(&[RequestId(1)]);
+    assert_eq!((scheduler.unstored(), scheduler.tally.receipt.not_stored), (vec![RequestId(0)], 10));
+    scheduler.stop(SECOND, now);
+    assert_eq!(scheduler.unstored(), [], "there is no time to try again");
+}
+
 /// With a short window, the store answers a later row. What it would let the run send again, the run remembers itself.
 #[test]
 fn a_short_window_ends_with_what_the_store_does_not_answer() {
@@ -242,7 +263,7 @@ fn a_short_window_ends_with_what_the_store_does_not_answer() {
         (stored(Outcome::Miss), false),
         (stored(doubt()), true),
         (stored(Outcome::Rejected("bad".into())), true),
-        (Report { not_stored: true, ..stored(hit()) }, true),
+        (Report { not_stored: Some(RequestId(1)), ..stored(hit()) }, true),
         (Report { withheld: 1, ..stored(hit()) }, true),
     ] {
         let (now, config) = (Instant::now(), Arc::new(Config { chunk_size: 1, ..Config::default() }));

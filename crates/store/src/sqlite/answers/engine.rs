@@ -98,6 +98,15 @@ impl Store for SqliteStore {
         answered(self.give_settlement(request, lookups, evidence, Some(reply)), answer)
     }
 
+    fn settle_again(&self, requests: Vec<RequestId>) -> BoxFuture<'_, Vec<RequestId>> {
+        self.after_unsettled(move || {
+            let is_stored = |request: &RequestId| {
+                self.opening().is_ok_and(|opening| !opening.shared.intents().is_lost(*request))
+            };
+            ready(requests.into_iter().filter(is_stored).collect()).boxed()
+        })
+    }
+
     /// The whole worst case stays in doubt. Nobody waits for the answer, so this may be called in a destructor.
     fn abandon(&self, _: RunId, _: &Required, request: RequestId, lookups: Vec<Identifier>) {
         let doubt = Outcome::Unknown(ABANDONED.into());
@@ -147,8 +156,8 @@ fn answered<'a, T: Send + 'static>(
 }
 
 impl SqliteStore {
-    /// Calls this after the writer has tried answers again that could not be stored; at once if there are none. If
-    /// another program locks the file, this waits as long as a commit does.
+    /// Lets the writer retry the answers that could not be stored, then calls `then`. Without such answers, calls it at
+    /// once. If another program locks the file, this waits as long as a commit does.
     fn after_unsettled<'a, T: 'a>(
         &'a self,
         then: impl FnOnce() -> BoxFuture<'a, T> + Send + 'a,

@@ -214,8 +214,8 @@ fn meaning(
     terms: &Terms,
     now_ms: i64,
 ) -> Option<Meaning> {
-    // An answer from the future was stored before the clock was set back, at an unknown time. That it may be too old is no
-    // reason to pay for it again, as long as it is not further away than the longest age.
+    // The age of an answer from the future is unknown. It is used unless its date is further ahead than the longest age:
+    // otherwise, correcting a clock would buy everything again.
     let age = Duration::from_millis(now_ms.abs_diff(answer.at_ms));
     let is_young = |longest: Option<Duration>| longest.is_none_or(|longest| age <= longest);
     let is_fresh = |longest| !answer.inherited || !terms.refresh && is_young(longest);

@@ -223,12 +223,12 @@ fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// Which program's file it is, and the version of its tables: 0 in the first development versions.
-fn versions(connection: &Connection) -> Result<(i64, i64), Fault> {
+/// Which program's file it is, and the version of its tables, which every store has.
+fn versions(connection: &Connection) -> Result<(i64, Option<i64>), Fault> {
     let application = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     // Only a store is known to have this table.
     let version = if application == APPLICATION_ID { noted(connection, "schema_version")? } else { None };
-    Ok((application, version.unwrap_or_default()))
+    Ok((application, version))
 }
 
 /// Checks that this version can use a file with these numbers.
@@ -236,17 +236,18 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Fault> {
     check_versions(versions(connection)?)
 }
 
-fn check_versions((application, version): (i64, i64)) -> Result<(), Fault> {
+fn check_versions((application, version): (i64, Option<i64>)) -> Result<(), Fault> {
     if application != APPLICATION_ID {
         return Err(Fault::of("the file is not a store of this package: use another path"));
     }
-    match version.cmp(&SCHEMA_VERSION) {
+    let damaged = || Fault::Damaged("its own record of itself is damaged");
+    match version.ok_or_else(damaged)?.cmp(&SCHEMA_VERSION) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer()),
         // No release has written such tables, so there is nothing to migrate them.
         std::cmp::Ordering::Less => Err(Fault::of(
-            "the store is damaged, or was written by a development version of this package: restore a backup, or use \
-             that version",
+            "the store was written by a development version of this package and cannot be migrated: use that version, or \
+             use another path",
         )),
     }
 }

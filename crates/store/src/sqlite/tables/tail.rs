@@ -6,15 +6,15 @@
 //! page is written once for many of them.
 //!
 //! ```text
-//!  table tail: request ─▶ line, line, …, sum   a line is 16 bytes: key (12), state (1), place (3, lowest byte first);
-//!                                              the sum is 4 bytes, a hash of the lines
+//!  table tail: request ─▶ line, …, checksum    a line is 16 bytes: key (12), state (1), place (3, lowest byte first);
+//!                                              the checksum is 4 bytes, a hash of the lines
 //!  memory:     key ─▶ answers                  the same, with the required fields and the time of their requests
 //! ```
 //!
 //! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
 //! the table with those that it knows at the beginning of each transaction, and reads only new ones.
 //!
-//! SQLite notices most damage to a file, but not changed bytes within a blob. Without the sum, lookups whose keys are
+//! SQLite notices most damage to a file, but not changed bytes within a blob. Without the checksum, lookups whose keys are
 //! damaged would be taken for new ones and paid for again.
 
 use std::hash::Hasher;
@@ -139,13 +139,13 @@ impl Tail {
 
 /// Appends the outcome of a request.
 pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Result<(), Fault> {
-    let mut packed = Vec::with_capacity(lines.len() * LINE + SUM);
+    let mut packed = Vec::with_capacity(lines.len() * LINE + CHECKSUM_BYTES);
     for (key, place, state) in lines {
         packed.extend_from_slice(key.as_bytes());
         packed.push(*state);
         packed.extend(place.to_le_bytes().get(..3).unwrap_or_default());
     }
-    packed.extend(sum(&packed));
+    packed.extend(checksum(&packed));
     query::change(connection, "INSERT OR REPLACE INTO tail VALUES (?1, ?2)", params![request, packed])?;
     Ok(())
 }
@@ -163,10 +163,9 @@ fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Faul
     Ok((required, at_ms, unpack(&packed)?))
 }
 
-/// Bytes of the sum at the end.
-const SUM: usize = 4;
+const CHECKSUM_BYTES: usize = 4;
 
-fn sum(lines: &[u8]) -> [u8; SUM] {
+fn checksum(lines: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = SipHasher13::new();
     hasher.write(lines);
     let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
@@ -174,8 +173,8 @@ fn sum(lines: &[u8]) -> [u8; SUM] {
 }
 
 fn unpack(packed: &[u8]) -> Result<Lines, Fault> {
-    let lines = packed.split_last_chunk().filter(|(lines, is)| sum(lines) == **is).map(|(lines, _)| lines);
-    let lines = lines.ok_or(Fault::Damaged("the newest answers are damaged"))?;
+    let parts = packed.split_last_chunk().filter(|(lines, stored)| checksum(lines) == **stored);
+    let (lines, _) = parts.ok_or(Fault::Damaged("the newest answers are damaged"))?;
     let line = |line: &[u8]| {
         let (key, rest) = line.split_at_checked(Key::BYTES)?;
         let [state, places @ ..] = rest else { return None };

@@ -6,6 +6,8 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use exactbuyer_core::store::RequestId;
+
 use super::super::key::Key;
 use super::super::tables::{Fields, within};
 
@@ -96,6 +98,11 @@ impl Intents {
     /// Whether there are answers that could not be stored.
     pub(crate) fn any_lost(&self) -> bool {
         !self.lost.is_empty()
+    }
+
+    /// Whether the answer to this request came and could not be stored.
+    pub(crate) fn is_lost(&self, request: RequestId) -> bool {
+        self.lost.contains(&request.0)
     }
 
     /// Notes that the answer to a request came and could not be stored.

@@ -102,13 +102,13 @@ impl Writer {
     /// `None` is work that is done.
     fn keep(&mut self, work: Option<Box<dyn Work>>) {
         if let Some(work) = work {
-            self.state.unstored += usize::from(work.blocks_claims());
+            self.state.blocking_answers += usize::from(work.blocks_claims());
             self.unsettled.push(work);
         }
     }
 
     fn take_unsettled(&mut self) -> Vec<Box<dyn Work>> {
-        self.state.unstored = 0;
+        self.state.blocking_answers = 0;
         std::mem::take(&mut self.unsettled)
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct WriterState {
     /// Whether something happened that runs may wait for. Read and cleared after each transaction.
     pub(crate) notify: bool,
     /// How many answers could not be stored, but may be stored later.
-    pub(super) unstored: usize,
+    pub(super) blocking_answers: usize,
 }
 
 impl WriterState {
@@ -55,7 +55,7 @@ impl WriterState {
             tail: Tail::default(),
             purged: None,
             notify: false,
-            unstored: 0,
+            blocking_answers: 0,
         }
     }
 
@@ -128,7 +128,7 @@ impl WriterState {
     /// # Errors
     /// If an answer could not be stored: the answers to another request could be lost as well.
     pub(crate) fn check_stored(&self) -> Result<(), Fault> {
-        if self.unstored == 0 {
+        if self.blocking_answers == 0 {
             return Ok(());
         }
         Err(Fault::of(format!(
