@@ -108,6 +108,7 @@ class BlockingCalls:
                 refuse_invalid([read])
             watch = Watch(progress, len(read))
             call = self._session.begin(ListCall, "enrich", options, watch, asking=read.asking())
+            call.keep_index(rows)
         return run_to_end(call, [read], on_error)
 
     def stream(

@@ -75,6 +75,7 @@ class AwaitableCalls:
                 refuse_invalid(parts)
             watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
             call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
+            call.keep_index(rows)
         return await run_to_end_async(call, parts, on_error)
 
     def stream_async(

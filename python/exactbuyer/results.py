@@ -79,6 +79,8 @@ class Results(list[Result]):
 
     It is emptied if rows are moved: see `_CHANGES`.
     """
+    index_of_rows: Any
+    """The index of the rows, if they were a Series of pandas'. For this package only."""
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Results(list[Result]):
         self.first_row = first_row
         self.table = table
         self.origins = b""
+        self.index_of_rows = None
 
     @property
     def contacts(self) -> list[Contact | None]:
@@ -118,7 +121,9 @@ class Results(list[Result]):
 
         Returns:
             One row for each result: `value`, then the columns of `enrich_table`. The values are text. For a
-            row that is a list, it is the value that was found, else the first.
+            row that is a list, it is the value that was found, else the first. If the rows of `enrich` were a
+            Series, the frame has its index, also after `recover()`, `last_results` or a pickle. For all other
+            rows, and for what is left of a stream, the index counts from 0.
 
         Raises:
             ValueError: The results are those of `enrich_table` (use `results.table`), or rows were added,
@@ -137,10 +142,14 @@ class Results(list[Result]):
         """
         pandas = library_for("to_pandas", "pandas")
         values = pandas.Series(self._values(), dtype=pandas.Series(["text"]).dtype)
-        return self._beside(PandasFrame(pandas.DataFrame({VALUE: values})), columns, prefix)  # type: ignore[no-any-return]
+        frame: pd.DataFrame = self._beside(PandasFrame(pandas.DataFrame({VALUE: values})), columns, prefix)
+        if self.index_of_rows is not None:
+            # After Ctrl-C, the last rows may never have begun.
+            frame.index = self.index_of_rows[: len(self)]
+        return frame
 
     def to_polars(self, *, columns: Columns | None = None, prefix: str = "eb_") -> pl.DataFrame:
-        """A polars frame with the columns of `enrich_table`. The same as `to_pandas` in all else.
+        """A polars frame with the columns of `enrich_table`. As `to_pandas`, but without an index.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -156,7 +165,7 @@ class Results(list[Result]):
     def to_arrow(  # pyright: ignore[reportUnknownParameterType]
         self, *, columns: Columns | None = None, prefix: str = "eb_"
     ) -> pa.Table:  # pyright: ignore[reportUnknownMemberType]
-        """A pyarrow table with the columns of `enrich_table`. The same as `to_pandas` in all else.
+        """A pyarrow table with the columns of `enrich_table`. As `to_pandas`, but without an index.
 
         Example:
             >>> from exactbuyer import BulkEnricher

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import repeat
 from typing import Any, cast
 
+from exactbuyer._frames.pandas import index_of
 from exactbuyer.results import Results
 
 from .call import Call
@@ -16,6 +17,10 @@ class ListCall(Call):
     def __init__(self, *begun: Any) -> None:
         super().__init__(*begun)
         self._filled = Results(cast("Any", repeat(None, self._watch.total or 0)))
+
+    def keep_index(self, rows: object) -> None:
+        """Keeps the index of a Series of pandas' for the tables of the results. Not the Series."""
+        self._filled.index_of_rows = index_of(rows)
 
     def collect(self) -> None:
         self.run.fill(self._filled)

@@ -9,11 +9,20 @@ from exactbuyer.exceptions import ConfigError
 
 from .frame import Cells, Frame
 from .labels import label_for_message
-from .libraries import has_pyarrow, library
+from .libraries import has_pyarrow, home_of, library
 from .metadata import COLUMNS_KEY, Notes, noted_columns
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches
+
+
+def index_of(rows: object) -> Any:
+    """The index of a column of pandas'; `None` for everything else."""
+    if home_of(rows) != "pandas" or getattr(rows, "ndim", 0) != 1:
+        return None
+    index: Any = getattr(rows, "index", None)
+    # With names of its own: the caller may rename theirs.
+    return None if index is None else index.copy()
 
 
 class PandasFrame(Frame):
