@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from exactbuyer import BulkEnricher, UnknownOutcomeError
-from exactbuyer._calls import call, session
 from exactbuyer.cli._console import Console
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report import log, progress
@@ -31,8 +31,7 @@ ROWS = ["ana.almeida@acme.example", "bo.berg@acme.example"]
 def logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """A logger that nobody has configured: pytest has handlers on all others."""
     logger = logging.Manager(logging.RootLogger(logging.WARNING)).getLogger("exactbuyer")
-    for module in (log, progress, call, session):
-        monkeypatch.setattr(module, "logger", logger)
+    monkeypatch.setattr(log, "logger", logger)
     monkeypatch.delenv(log.VARIABLE, raising=False)
     yield logger
     monkeypatch.delenv(log.VARIABLE, raising=False)
@@ -154,6 +153,64 @@ def test_who_has_configured_logging_gets_records_and_no_lines(
     assert users[-1].getMessage() == "200/400 rows"
     assert len(users) == 3
     assert capsys.readouterr().err == ""
+
+
+class Failing(logging.Handler):
+    """A user's handler that fails at one record and at all after it."""
+
+    def __init__(self, first: int, error: BaseException) -> None:
+        super().__init__()
+        self.left, self.error = first, error
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+
+
+async def streamed(enricher: BulkEnricher) -> list[Any]:
+    return [row async for row in enricher.stream_async(ROWS)]
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda enricher: enricher.enrich(ROWS),
+        lambda enricher: list(enricher.stream(ROWS)),
+        lambda enricher: asyncio.run(enricher.enrich_async(ROWS)),
+        lambda enricher: asyncio.run(streamed(enricher)),
+        lambda enricher: enricher.enrich_table([{"mail": row} for row in ROWS], by="mail"),
+    ],
+    ids=["enrich", "stream", "enrich_async", "stream_async", "enrich_table"],
+)
+def test_a_handler_that_fails_ends_no_call(
+    logger: logging.Logger, capsys: pytest.CaptureFixture[str], call: Any, first: int
+) -> None:
+    logger.addHandler(handler := Failing(first, ValueError("ana.almeida@acme.example")))
+    logger.setLevel(logging.DEBUG)
+    with BulkEnricher.sandbox(match_rate=1) as enricher:
+        enricher.sandbox_server.fail("status_503", request=1)
+        assert len(call(enricher)) == len(ROWS)
+        assert enricher.receipt.credits == len(ROWS)
+        assert enricher.recover() is None
+    logger.removeHandler(handler)
+    assert handler.left < 0
+    line = "exactbuyer: a log record is lost: a handler of logging raised ValueError"
+    assert capsys.readouterr().err.splitlines() == [line] * -handler.left
+
+
+@pytest.mark.parametrize("first", range(1, 4))
+def test_what_a_handler_exits_from_is_recovered(logger: logging.Logger, first: int) -> None:
+    logger.addHandler(handler := Failing(first, SystemExit(3)))
+    logger.setLevel(logging.DEBUG)
+    with BulkEnricher.sandbox(match_rate=1) as enricher:
+        enricher.sandbox_server.fail("status_503", request=1)
+        with pytest.raises(SystemExit):
+            enricher.enrich(ROWS)
+        logger.removeHandler(handler)
+        assert len(enricher.recover() or []) == len(ROWS)
+        assert enricher.recover() is None
 
 
 def test_threads_that_begin_at_once_write_every_line_once(

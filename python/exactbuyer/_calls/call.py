@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from exactbuyer import exceptions
 from exactbuyer.exceptions import ExactBuyerError, Interrupted
 from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
+from exactbuyer.report.log import log
 from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
 from exactbuyer.report.results import Problem
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     from .options import CallOptions, OnError
     from .session import Session
-
-logger = logging.getLogger("exactbuyer")
-
 
 SHOWN_BY_CLI = {"shown_by_cli": True}
 """Marks log records about what the command line shows in its own words."""
@@ -138,9 +136,7 @@ class Call:
             level, text = _LOG[kind]
             request = f"a request for {count(lookups, 'lookup')}"
             text = text.format(request=request, wait=duration(wait_s))
-            logger.log(
-                level, "%s: %s: %s", self._name, text, said(cause, self.words), extra=SHOWN_UNLESS_QUIET
-            )
+            log(level, "%s: %s: %s", self._name, text, said(cause, self.words), extra=SHOWN_UNLESS_QUIET)
 
     def step(self, timeout_s: float = TICK_S) -> None:
         """Waits for something to be ready, and takes it. Blocks; Ctrl-C raises out of it."""
@@ -187,7 +183,7 @@ class Call:
     def log_given_up(self, *, is_stored: bool) -> None:
         """Logs that its rows are no longer kept."""
         receipt = self.receipt()
-        logger.log(
+        log(
             logging.INFO if is_stored else logging.WARNING,
             "%s of an interrupted call that was not recovered (%s) are no longer kept: %s",
             count(receipt.rows, "row"),
@@ -256,7 +252,7 @@ class Call:
                     f"stopping. {count(in_flight, 'request')} in flight may already be charged: "
                     f"waiting up to {self.settings.grace:g} s for the answers. Ctrl-C again leaves at once."
                 )
-                logger.info("%s", text, extra=SHOWN_BY_CLI)
+                log(logging.INFO, "%s", text, extra=SHOWN_BY_CLI)
                 self._watch.say(f"exactbuyer: {text}")
             self.until_over()
             results = self.settle()
@@ -297,9 +293,9 @@ class Call:
         rest.receipt = self._current_receipt()
         self._session.history.add_receipt(self, rest.receipt)
         self._session.history.last_results = rest
-        self._log(rest.receipt)
         self.release_remaining()
         self._rest = rest
+        self._log(rest.receipt)
         return rest
 
     def conclude(self, on_error: OnError) -> Results:
@@ -369,7 +365,8 @@ class Call:
         )
 
     def _log(self, receipt: Receipt) -> None:
-        logger.info(
+        log(
+            logging.INFO,
             "%s: %s: %d found, %d not found, %d open; %s, up to %d more in doubt; %s",
             self._name,
             count(receipt.rows, "row"),
@@ -382,10 +379,10 @@ class Call:
             extra=SHOWN_BY_CLI,
         )
         for text, requests in receipt.notes:
-            logger.warning("%s: %s, in %s", self._name, text, count(requests, "request"), extra=SHOWN_BY_CLI)
-        logger.debug(
-            "%s: %d lookups sent in %.3f s", self._name, receipt.sent, receipt.elapsed_s, extra=SHOWN_BY_CLI
-        )
+            which = count(requests, "request")
+            log(logging.WARNING, "%s: %s, in %s", self._name, text, which, extra=SHOWN_BY_CLI)
+        text = "%s: %d lookups sent in %.3f s"
+        log(logging.DEBUG, text, self._name, receipt.sent, receipt.elapsed_s, extra=SHOWN_BY_CLI)
 
 
 def _doubt(receipt: Receipt) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 from exactbuyer._core import Engine, Rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report._warnings import warn_of_given_up
-from exactbuyer.report.log import follow_environment
+from exactbuyer.report.log import follow_environment, log
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.plan import Plan
 from exactbuyer.report.wording import count
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from exactbuyer.settings import Settings
 
     from .options import CallOptions
-
-logger = logging.getLogger("exactbuyer")
 
 AT_EXIT_S = 3.0
 """How long requests in flight may still take when the interpreter ends."""
@@ -127,7 +125,7 @@ class Session:
         # If it was closed meanwhile, `close` may not have seen this run.
         self._refuse_if_closed()
         size = "begun" if watch.total is None else f"{count(watch.total, 'row')} to read"
-        logger.info("%s: %s", name, size, extra=SHOWN_BY_CLI)
+        log(logging.INFO, "%s: %s", name, size, extra=SHOWN_BY_CLI)
         return kind(run, name, self, options, watch)
 
     def check(self, options: CallOptions) -> None:
@@ -271,8 +269,8 @@ def _at_exit() -> None:
     for session in sessions:
         try:
             session.close(max(deadline - time.monotonic(), 0.0))
-        except BaseException:  # noqa: PERF203 - the others are closed all the same
-            logger.warning("an enricher could not be closed", exc_info=True)
+        except BaseException:  # noqa: BLE001, PERF203 - the others are closed all the same
+            log(logging.WARNING, "an enricher could not be closed", exc_info=True)
 
 
 def _after_fork() -> None:

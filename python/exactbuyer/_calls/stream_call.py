@@ -5,14 +5,16 @@ Owns how a source is read: at most as many rows as the window holds, in slices t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from exactbuyer.report.log import log
 from exactbuyer.report.results import Result
 from exactbuyer.report.wording import count
 from exactbuyer.results import Results
 
-from .call import SHOWN_BY_CLI, Call, logger
+from .call import SHOWN_BY_CLI, Call
 from .slices import CutShort, cut
 
 if TYPE_CHECKING:
@@ -127,7 +129,8 @@ class StreamCall(Call, Generic[ItemT]):
     def log_unread_rows(self) -> None:
         """Logs that rows were left behind, if there are any."""
         if (left := self.kept_rows()) > 0 and not self.is_amid_history():
-            logger.warning(
+            log(
+                logging.WARNING,
                 "the stream was left with %s read and not handed out: "
                 "enricher.recover() returns them, and what was paid for among them",
                 count(left, "row"),

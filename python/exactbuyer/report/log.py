@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from typing import Any
 
 from exactbuyer.exceptions import ConfigError
 
@@ -97,17 +98,29 @@ def follow_environment() -> None:
             logger.addHandler(_own)
 
 
+def log(level: int, text: str, *arguments: object, **options: Any) -> None:
+    """Logs a record.
+
+    It never raises: a handler or a filter of the user that fails must not end a call that costs money. As a
+    record may be lost then, a line on stderr says so.
+    """
+    try:
+        logger.log(level, text, *arguments, stacklevel=2, **options)
+    except Exception as error:  # noqa: BLE001 - whatever a handler raises
+        write_line(f"exactbuyer: a log record is lost: a handler of logging raised {type(error).__name__}")
+
+
 def announce(text: str) -> None:
     """Logs a line at INFO. Where logging is not configured, it goes to stderr instead."""
     if logger.hasHandlers():
-        logger.info("%s", text)
+        log(logging.INFO, "%s", text)
     else:
         write_line(f"exactbuyer: {text}")
 
 
 def write_line(text: str) -> None:
     """Writes a line to stderr, if there is a stderr."""
-    # It may be missing, as under pythonw, or closed.
-    with suppress(AttributeError, OSError, ValueError):
+    # It may be missing, as under pythonw, or closed, or an object of the user's that fails.
+    with suppress(Exception):
         sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -19,10 +19,8 @@ from typing import Any, Literal, TypeAlias
 
 from exactbuyer.exceptions import ConfigError
 
-from .log import announce, write_line
+from .log import announce, log, write_line
 from .wording import as_given, clock, count
-
-logger = logging.getLogger("exactbuyer")
 
 SHOW_AFTER_S = 1.0
 DRAW_EVERY_S = 0.1
@@ -183,9 +181,10 @@ class Watch:
                 self._due = now + display.every_s
                 self._has_shown = True
                 display.show(self._progress(counts(), now, last=last), last=last)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever the function of the user raises
             goes_on = "" if last else "; the run goes on"
-            logger.warning("the progress display failed and is switched off%s", goes_on, exc_info=True)
+            text = "the progress display failed and is switched off%s"
+            log(logging.WARNING, text, goes_on, exc_info=True)
             self.close()
         if last:
             self.close()
