@@ -72,6 +72,54 @@ def test_a_stream_can_be_closed_by_its_own_source(everybody: Sandbox) -> None:
     assert enricher.receipt.credits == everybody.ledger.credits
 
 
+@pytest.mark.parametrize("rows_before", [0, 3])
+@pytest.mark.parametrize("kind", ["sync", "async", "sync source of async"])
+def test_a_source_that_takes_from_its_own_stream_is_told_so(
+    everybody: Sandbox, rows_before: int, kind: str
+) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url, store=None, chunk_size=2)
+    before = list(Closing().rows())[:rows_before]
+    streams: list[Any] = []
+    got: list[Any] = []
+
+    def rows() -> Iterator[str]:
+        yield from before
+        stream = streams[0]
+        yield next(stream) if kind == "sync" else stream.__anext__().send(None)
+
+    async def rows_async() -> AsyncIterator[str]:
+        for row in before:
+            yield row
+        yield await anext(streams[0])
+
+    async def take_async() -> None:
+        streams.append(enricher.stream_async(rows() if "source" in kind else rows_async(), progress=False))
+        async for row in streams[0]:
+            got.append(row)
+
+    def take() -> None:
+        streams.append(enricher.stream(rows(), progress=False))
+        got.extend(streams[0])
+
+    with pytest.raises(RuntimeError, match="already executing"):
+        take() if kind == "sync" else asyncio.run(take_async())
+    assert enricher.receipt.credits == everybody.ledger.credits == rows_before
+    assert [row["value"] for row in [*got, *(enricher.recover() or [])]] == before
+
+
+def test_two_tasks_cannot_wait_for_one_stream(everybody: Sandbox) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url, store=None, chunk_size=2)
+
+    async def take() -> tuple[list[str], list[str]]:
+        async with enricher.stream_async(Closing().rows(), progress=False) as stream:
+            both: list[Any] = await asyncio.gather(anext(stream), anext(stream), return_exceptions=True)
+            assert isinstance(both[1], RuntimeError)
+            return [both[0]["value"]], [row["value"] async for row in stream]
+
+    first, others = asyncio.run(take())
+    assert [*first, *others] == list(Closing().rows())
+
+
 @pytest.mark.parametrize("way", ["block", "deleted"])
 def test_an_async_generator_is_closed_with_the_stream(fakes: ModuleType, way: str) -> None:
     async def main() -> bool:

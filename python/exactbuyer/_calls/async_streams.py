@@ -12,7 +12,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.results import Result
 
 from .call import TICK_S
-from .streams import StreamBase
+from .streams import ALREADY_RUNNING, StreamBase
 from .waiting import Waiter
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class AsyncSource:
         """Whether it reads in the loop that is running now."""
         return self._task.get_loop() is asyncio.get_running_loop()
 
+    def is_current(self) -> bool:
+        """Whether the source is running now, and not another task."""
+        return self._task is asyncio.current_task()
+
     def close(self) -> None:
         """Reads no further."""
         if self._closed:
@@ -87,7 +91,7 @@ class AsyncSource:
 
     async def wait_until_closed(self) -> None:
         """Waits for the end of a generator, where that is possible."""
-        if self.belongs_here() and self._task is not asyncio.current_task():
+        if self.belongs_here() and not self.is_current():
             await asyncio.wait({self._task})
 
 
@@ -115,6 +119,8 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
         return self
 
     async def __anext__(self) -> Result:
+        if self._is_asked_twice():
+            raise RuntimeError(ALREADY_RUNNING)
         try:
             if self._call.has_item() or await self._advance():
                 return self._call.hand_out()
@@ -129,11 +135,24 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
             raise
         raise StopAsyncIteration
 
+    def _is_asked_twice(self) -> bool:
+        """Whether its own source asks, or a second task. A task in a closed loop waits no more."""
+        if self._reader is not None and self._reader.is_current():
+            return True
+        return self._is_running and self._waiter is not None and self._waiter.belongs_here()
+
     async def _advance(self) -> bool:
-        call = self._call
         if self._closed:
             return False
         waiter = self._waiter = self._waiter_here()
+        try:
+            self._is_running = True
+            return await self._wait_for_item(waiter)
+        finally:
+            self._is_running = False
+
+    async def _wait_for_item(self, waiter: Waiter) -> bool:
+        call = self._call
         while True:
             if isinstance(self._source, AsyncIterator):
                 self._feed_from(self._source, waiter)

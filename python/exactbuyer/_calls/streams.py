@@ -24,8 +24,17 @@ if TYPE_CHECKING:
     from exactbuyer.report.receipt import Receipt
 
 
+ALREADY_RUNNING = (
+    "this stream is already executing: its own source, its progress function, or another thread or task has "
+    "asked for a row while it was waiting for one"
+)
+
+
 class StreamBase(Generic[ItemT]):
     """What all streams share."""
+
+    _is_running = False
+    """Whether it is reading its source or waiting: then nobody else may ask for an item."""
 
     def __init__(self, call: StreamCall[ItemT], source: Iterator[Any] | AsyncIterator[object]) -> None:
         self._call = call
@@ -92,6 +101,8 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
         return self
 
     def __next__(self) -> ItemT:
+        if self._is_running:
+            raise RuntimeError(ALREADY_RUNNING)
         try:
             # Handing out joins a block of a table with its columns, which takes a while.
             if self._call.has_item() or self._advance():
@@ -114,17 +125,21 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
     def _advance(self) -> bool:
         """Reads and waits until there is an item, or will be none."""
         call = self._call
-        while not self._closed:
-            while call.wants() and call.pull(self._source):
-                pass
-            # While the source is slow, its next part is waited for in `pull`, not here.
-            call.step(0.0 if call.wants() else TICK_S)
-            refused = self._refused()
-            if call.has_item() and not refused:
-                return True
-            if call.over():
-                break
-        return False
+        try:
+            self._is_running = True
+            while not self._closed:
+                while call.wants() and call.pull(self._source):
+                    pass
+                # While the source is slow, its next part is waited for in `pull`, not here.
+                call.step(0.0 if call.wants() else TICK_S)
+                refused = self._refused()
+                if call.has_item() and not refused:
+                    return True
+                if call.over():
+                    break
+            return False
+        finally:
+            self._is_running = False
 
     def close(self) -> None:
         """Sends nothing new, and waits up to `grace` for requests in flight. `recover()` returns the rest."""
