@@ -2,7 +2,7 @@
 
     dagster dev -f examples/pipelines/dagster_assets.py
 
-Materialising the second asset again pays only for people who are new, because the store has the others.
+Materialising the second asset again pays only for identifiers that are new, because the store has the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bulk contact enrichment with the ExactBuyer API: one result for each row, each person paid for once.
+"""Bulk contact enrichment with the ExactBuyer API: one result for each row, each identifier paid for once.
 
     >>> from exactbuyer import BulkEnricher
     >>> enricher = BulkEnricher.sandbox()  # invented people, no key, no cost

@@ -62,7 +62,7 @@ class _NotThereError(ConfigError, AttributeError):
 
 
 class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen):
-    """Looks up people by e-mail, phone or social profile, in bulk. Each person is paid for once.
+    """Looks up people by e-mail, phone or social profile, in bulk. Each identifier is paid for once.
 
     An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
     (see `copies`). A pickle never contains the key or a proxy's password: a copy reads them from the
@@ -213,8 +213,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
     ) -> Self:
         """An enricher with its own local stand-in for the service: no key, no cost, invented people.
 
-        The stand-in runs in this process as long as the enricher exists; `sandbox_server` returns it. The
-        names of its people fit their addresses, and the same identifier always leads to the same person.
+        The stand-in runs in this process as long as the enricher exists; `sandbox_server` returns it. Names
+        fit addresses such as `ana.almeida@…`, and the same identifier always leads to the same person.
 
         Args:
             match_rate: The share of identifiers that belong to a person, from 0 to 1. 1: everybody is found.
