@@ -57,7 +57,7 @@ class _Frozen:
         return self
 
 
-class _NotThereError(ConfigError, AttributeError):
+class ConfigAttributeError(ConfigError, AttributeError):
     """An attribute that only other enrichers have, so `hasattr` and `getattr` with a default work."""
 
 
@@ -260,7 +260,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             ConfigError: The enricher was created in another way.
         """
         if self._session.server is None:
-            raise _NotThereError(
+            raise ConfigAttributeError(
                 "this enricher has no sandbox of its own: make it with BulkEnricher.sandbox()"
             )
         return self._session.server
@@ -273,7 +273,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             ConfigError: It has none: `settings.store` is `None`.
         """
         if self._session.store is None:
-            raise _NotThereError(Message("this enricher keeps nothing: ", Term("use_store")))
+            raise ConfigAttributeError(Message("this enricher keeps nothing: ", Term("use_store")))
         return self._session.store
 
     def resolve_unknown(self, resolution: Resolution, *, requests: Iterable[int] | None = None) -> Resolved:

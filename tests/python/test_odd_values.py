@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +120,12 @@ PATHS = frozenset({"store", "path", "other", "ca_bundle"})
 """A message may repeat a path, as every system does."""
 
 
+WORDS = frozenset(
+    {"on_unknown", "body", "copies", "on_error", "per", "progress", "resolution", "fault", "retry_after"}
+)
+"""Only programs write these: a message may repeat a short word in place of one of a few words."""
+
+
 def table() -> Any:
     return pytest.importorskip("polars").DataFrame({"mail": ROWS})
 
@@ -135,9 +142,10 @@ def check(name: str, call: Callable[[Any], object]) -> list[str]:
         except BaseException as error:  # noqa: BLE001 - a panic is none
             fine = isinstance(error, (ExactBuyerError, TypeError, ValueError, exactbuyer.IncompleteWarning))
             text = str(error)
+            personal = [each for each in PERSONAL if name not in WORDS or re.search(r"[ \d]", each)]
             if not fine or isinstance(error, UnicodeError):
                 wrong.append(f"{label}: {type(error).__name__}: {text[:150]!a}")
-            elif any(each in text.casefold() for each in PERSONAL) and name not in PATHS:
+            elif any(each in text.casefold() for each in personal) and name not in PATHS:
                 wrong.append(f"{label}: says what it was given: {text[:150]!a}")
             elif "\n" in text or len(text) > 1_000:
                 wrong.append(f"{label}: says it in {len(text):,} letters: {text[:150]!a}")

@@ -195,7 +195,7 @@ def test_two_rows_that_share_a_text_but_not_a_region_are_never_one_lookup(
         (["country"], "region must be the name of one column"),
         (FRAME.column("country"), "region must be the name of one column"),
         ("number", "is of type Int64, which cannot hold regions"),
-        ("twice", "the table has 2 columns with the name in region"),
+        ("twice", "the table has 2 columns 'twice': rename all but one"),
         ("eb_country", "region names 'eb_country', a column of an earlier call that this one would replace"),
         ("\ud800", "region holds half a character"),
     ],

@@ -363,7 +363,7 @@ def test_an_empty_list_is_an_empty_table(enricher: BulkEnricher) -> None:
     [
         (["ana@acme.example"], "pass it to enrich"),
         ([{"mail": "ana@acme.example"}, "ana@acme.example"], "its row 1 is of type str"),
-        (({"mail": "ana@acme.example"},), "pass it to enrich"),
+        (({"mail": "ana@acme.example"},), r"pass list\(data\)"),
     ],
 )
 def test_other_lists_are_no_tables(enricher: BulkEnricher, rows: Any, message: str) -> None:

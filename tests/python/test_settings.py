@@ -224,9 +224,12 @@ def test_a_call_takes_no_budget() -> None:
 def test_what_an_enricher_does_not_have_is_no_attribute() -> None:
     enricher = BulkEnricher("a-key", base_url="http://127.0.0.1:9", store=None)
     assert not hasattr(enricher, "store")
-    assert getattr(enricher, "sandbox_server", None) is None
-    with pytest.raises(ConfigError, match="keeps nothing"):
+    with pytest.raises(ConfigError, match="keeps nothing") as caught:
         _ = enricher.store
+    error: ConfigError = pickle.loads(pickle.dumps(caught.value))
+    assert type(error) is type(caught.value)
+    assert type(error).__name__ == "ConfigAttributeError"
+    assert getattr(enricher, "sandbox_server", None) is None
 
 
 def test_a_folder_that_is_not_there_is_not_made_for_a_store(tmp_path: Path) -> None:

@@ -360,7 +360,7 @@ def test_a_budget_is_checked() -> None:
     for wrong, said in [
         ({"credits": -1}, "whole number from 0 to .* credits"),
         ({"credits": True}, "whole number"),
-        ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; got a string"),
+        ({"credits": 1, "per": "week"}, "'run', 'day', 'month' or 'store'; got 'week'"),
         ({"credits": 1, "tz": "Atlantis"}, "time zone"),
         ({"credits": 1, "tz": 7}, "name of a time zone"),
     ]:

@@ -154,7 +154,7 @@ def test_a_plan_says_how_a_cell_of_several_is_parted(enricher: BulkEnricher) -> 
 
 def test_two_columns_of_one_name(enricher: BulkEnricher) -> None:
     twice = pd.DataFrame([["a", "b"]], columns=["mail", "mail"])
-    with pytest.raises(ConfigError, match="2 columns with the name in by: rename all but one"):
+    with pytest.raises(ConfigError, match="2 columns 'mail': rename all but one"):
         enricher.enrich_table(twice, by="mail")
 
 

@@ -27,7 +27,7 @@ from exactbuyer import (
     UnknownOutcomeError,
 )
 from exactbuyer.report.progress import Watch
-from exactbuyer.report.wording import clock, count, duration
+from exactbuyer.report.wording import as_given, clock, count, duration
 
 EUR = (Decimal("0.05"), "EUR")
 
@@ -43,6 +43,24 @@ INCOMPLETE = Receipt(
     elapsed_s=112.0, stopped="max_credits reached", stopped_error="BudgetExceededError",
     credit_price=EUR,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("week", "'week'"),
+        ("mon-th_2", "'mon-th_2' (did you mean 'month'?)"),
+        ("ana@acme.example", "a string"),
+        ("Ana Lopez", "a string"),
+        ("a" * 21, "a string"),
+        ("2015550123", "a string"),
+        ("josé", "a string"),
+        ("", "a string"),
+    ],
+)
+def test_only_a_short_word_is_shown_and_only_in_place_of_a_word(value: str, shown: str) -> None:
+    assert as_given(value, ["day", "month"], is_word=True) == shown
+    assert as_given(value, ["day"]) == "a string"
 
 
 def test_a_receipt_with_everything() -> None:

@@ -6,7 +6,8 @@ Knows nothing of calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from io import IOBase
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
@@ -47,13 +48,27 @@ def frame_of(data: object) -> Frame:
         return RelationFrame(data)
     if exports and home not in {"pandas", "polars"}:
         return CapsuleFrame(data)
-    fix = "pass it to enrich" if isinstance(data, (list, tuple)) or hasattr(data, "dtype") else "make it one"
-    if data is None or isinstance(data, (str, PathLike)):
-        fix = "read it first, as with pandas.read_csv, or use `exactbuyer enrich` on the command line"
     raise TypeError(
         f"data is of type {name}, which is no table of pandas, polars or pyarrow, no list of dicts, and "
-        f"nothing that hands on Arrow data: {fix}"
+        f"nothing that hands on Arrow data: {_fix_of(data)}"
     )
+
+
+def _fix_of(data: object) -> str:
+    """What to pass instead."""
+    home = home_of(data)
+    if data is None or isinstance(data, (str, PathLike, IOBase)):
+        return "read it first, as with pandas.read_csv, or use `exactbuyer enrich` on the command line"
+    if home == "duckdb":
+        return "pass a relation, such as con.sql('select * from people') gives"
+    if isinstance(data, list) or hasattr(data, "dtype"):
+        return "pass it to enrich"
+    if home == "pyarrow" and (hasattr(data, "to_reader") or hasattr(data, "scanner")):
+        return f"pass data.{'scanner().' if hasattr(data, 'scanner') else ''}to_reader()"
+    # Rows of a generator, of csv.DictReader or in a tuple.
+    if not home and isinstance(data, Iterable) and not isinstance(data, (Mapping, bytes, bytearray)):
+        return "pass list(data), if these are dicts"
+    return "make it one"
 
 
 def _is_list_of_dicts(data: object) -> bool:

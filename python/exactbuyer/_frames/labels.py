@@ -29,8 +29,7 @@ def check_labels(
         if count == 1:
             continue
         if count:
-            twice = f"the table has {count} columns with the name in "
-            raise ConfigError(Message(twice, Term(argument), ": rename all but one"))
+            raise ConfigError(f"the table has {count} columns {label_for_message(label)}: rename all but one")
         which = f" (number {place} of {len(labels)})" if len(labels) > 1 else ""
         fix = _fix_of(names, label, index_names, argument)
         also = (

@@ -178,6 +178,8 @@ class TableRequest:
 
 def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType | None], ...]:
     labels: list[tuple[Any, FieldType | None]]
+    if by is None:
+        raise wrong("by", "is None: pass the name of the column to look up")
     if isinstance(by, (set, frozenset)):
         raise wrong("by", "is a set, whose order varies: pass a list, in order of preference")
     if _is_column(by):

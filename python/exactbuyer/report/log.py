@@ -31,7 +31,8 @@ def level_asked_for() -> int | None:
     if not asked:
         return None
     if asked not in _LEVELS:
-        raise ConfigError(f"{VARIABLE} must be off, info or debug; got {as_given(asked, _LEVELS)}")
+        shown = as_given(asked, _LEVELS, is_word=True)
+        raise ConfigError(f"{VARIABLE} must be off, info or debug; got {shown}")
     return _LEVELS[asked]
 
 

@@ -312,7 +312,7 @@ def _display(option: object) -> Display | None:
         return _Function(option)
     raise ConfigError(
         f"progress must be 'auto', True, False or a function that takes a Progress; "
-        f"got {as_given(option, ('auto',))}"
+        f"got {as_given(option, ('auto',), is_word=True)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -15,11 +16,12 @@ WIDTH = 80
 _MONEY = Context(prec=60, rounding=ROUND_HALF_UP)
 _SHORT = 40
 _WORD_LETTERS = 24
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,20}")
 # A phone number has more, and so has a birthday.
 _MOST_DIGITS = 5
 
 
-def as_given(value: object, allowed: Iterable[str] = ()) -> str:
+def as_given(value: object, allowed: Iterable[str] = (), *, is_word: bool = False) -> str:
     """A wrong value as a message may show it: a number of few digits; for anything else only what it is.
 
     The value may be personal data or a secret that was passed in the wrong place, or an object whose `repr`
@@ -28,6 +30,8 @@ def as_given(value: object, allowed: Iterable[str] = ()) -> str:
     Args:
         value: The value.
         allowed: The texts that would have been right. One that is similar to the value is suggested.
+        is_word: The value is one of a few words that programs write and no data holds, such as
+            `on_unknown`: then a short word is shown.
     """
     kind = type(value)
     if value is None or kind in {bool, int, float, Decimal, timedelta}:
@@ -40,7 +44,8 @@ def as_given(value: object, allowed: Iterable[str] = ()) -> str:
         text = str(value)
         near = get_close_matches(text.casefold(), allowed, n=1) if len(text) <= _WORD_LETTERS else []
         meant = f" (did you mean {near[0]!r}?)" if near else ""
-        return f"a string{meant}"
+        is_shown = is_word and _WORD.fullmatch(text) and sum(map(str.isdigit, text)) <= _MOST_DIGITS
+        return f"{text!r}{meant}" if is_shown else f"a string{meant}"
     return f"a value of type {kind.__name__}"
 
 

@@ -198,7 +198,8 @@ class Sandbox:
         for name, text in (("fault", fault), ("location", location), ("retry_after", retry_text)):
             check_text(name, text)
         if fault not in FAULTS:
-            raise ValueError(f"fault must be one of exactbuyer.sandbox.FAULTS; got {as_given(fault, FAULTS)}")
+            shown = as_given(fault, FAULTS, is_word=True)
+            raise ValueError(f"fault must be one of exactbuyer.sandbox.FAULTS; got {shown}")
         rule = {
             "fault": fault,
             "probability": None if probability is None else number("probability", probability, 0, 1),

@@ -53,7 +53,8 @@ def check_text(name: str, *texts: object) -> None:
 def one_of(name: str, value: object, allowed: tuple[str, ...]) -> str:
     """The text, if it is one of these; else a `ConfigError`."""
     if not isinstance(value, str) or value not in allowed:
-        raise wrong(name, f"must be {' or '.join(map(repr, allowed))}; got {as_given(value, allowed)}")
+        shown = as_given(value, allowed, is_word=True)
+        raise wrong(name, f"must be {' or '.join(map(repr, allowed))}; got {shown}")
     return value
 
 

@@ -56,7 +56,7 @@ class Budget:
             raise wrong(
                 "max_credits",
                 f"must be per {', '.join(map(repr, get_args(Per)[:-1]))} or 'store'; "
-                f"got {as_given(per, get_args(Per))}",
+                f"got {as_given(per, get_args(Per), is_word=True)}",
             )
         object.__setattr__(self, "per", per)
         object.__setattr__(self, "tz", time_zone(tz))

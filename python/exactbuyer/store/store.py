@@ -97,7 +97,7 @@ class Store(StoreFile):
             raise ConfigError(
                 f"what is unknown is resolved by 'resend' (asks again, may pay twice), 'drop' (leaves it) or "
                 f"'not_charged' (asks again, and the credits no longer count); "
-                f"not {as_given(resolution, get_args(Resolution))}"
+                f"not {as_given(resolution, get_args(Resolution), is_word=True)}"
             )
         numbers = None
         if requests is not None:
