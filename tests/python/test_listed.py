@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import pytest
 
-from exactbuyer import BulkEnricher, ConfigError, Receipt, _core
+from exactbuyer import BulkEnricher, ConfigError, Plan, Receipt, _core
 from exactbuyer._calls.call import _LOG
 from exactbuyer._core import Engine, Rows
 from exactbuyer.cli import _app
@@ -86,6 +86,11 @@ def test_every_status_has_its_count_in_the_receipt() -> None:
     assert every.under_way == 0
     for status in get_args(Status):
         assert f"{status.replace('_', ' ')} " in str(every)
+
+
+@pytest.mark.parametrize("kind", [Plan, Receipt])
+def test_a_dict_has_all_fields(kind: type[Plan | Receipt]) -> None:
+    assert list(kind().to_dict()) == [field.name for field in fields(kind)]
 
 
 def test_the_receipt_has_what_the_core_counts() -> None:

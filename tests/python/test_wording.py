@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import pickle
 import re
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from exactbuyer import (
+    BulkEnricher,
     ExactBuyerError,
     Note,
     Plan,
@@ -269,3 +271,13 @@ def test_results_are_a_list_that_shows_counts() -> None:
 
 def test_nothing_in_html_is_taken_for_html() -> None:
     assert "<script>" not in Receipt(rows=1, not_sent=1, stopped="<script>")._repr_html_()
+
+
+def test_a_plan_is_json() -> None:
+    rows = ["?", *["ana@acme.example"] * 40]
+    plain = BulkEnricher(store=None, credit_price=(0.05, "EUR")).plan(rows).to_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert all(type(reason) is str for *_, reason in plain["problems"])
+    assert (plain["rows"], plain["to_send"], plain["credit_price"]) == (41, [1, 1], ["0.05", "EUR"])
+    assert [place for place, *_ in plain["problems"]] == [0]
+    assert plain["suspects"] == [[1, "email", 40]]

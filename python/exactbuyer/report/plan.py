@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,6 +128,23 @@ class Plan:
             problems=tuple(Problem(row, "invalid", reason) for row, reason in invalid),
             credit_price=settings.credit_price,
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as numbers, texts, lists and `None`, as JSON and databases need it.
+
+        Returns:
+            One entry for each attribute, as `exactbuyer plan --json` has them, but rows are numbered from 0.
+            Ranges are `[low, high]`, problems `[row, status, reason]`, suspects `[row, field_type, rows]`;
+            the price is `[amount, currency]`, both as text.
+
+        Example:
+            >>> from exactbuyer import BulkEnricher
+            >>> plan = BulkEnricher().plan(["ana@acme.example", "?"]).to_dict()
+            >>> plan["max_credits"], plan["to_send"], plan["problems"][0][:2]
+            (1, [1, 1], [1, 'invalid'])
+        """
+        plain: dict[str, Any] = json.loads(json.dumps(vars(self), default=str))
+        return plain
 
     def as_text(self, *, words: Mapping[str, str] = PYTHON) -> str:
         """The plan as a small table, in the words of an audience."""
