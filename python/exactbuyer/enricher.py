@@ -113,7 +113,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             variables `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` apply.
         credit_price: The price of one credit, as in `(0.05, "EUR")`. Plans and receipts then also show money.
         tags: Labels that the store records with each request, as in `{"job": "spring"}`.
-            `enricher.store.summary(by=["month", "job"])` groups by them.
+            `store.summary(by=["month", "job"])` groups by them; its own names, such as `month`, are refused.
         copies: When a pickled copy may send. `"shared"`: only with the store file of the original enricher;
             without a store, only in the same process. `"independent"`: always. Each copy then has its own
             limit and **may pay again** for what other copies have paid for.

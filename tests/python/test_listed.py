@@ -24,6 +24,7 @@ from exactbuyer.report.results import Status
 from exactbuyer.sandbox import Fault
 from exactbuyer.settings import DEFINITIONS, Body, OnUnknown, Per, Settings, checked
 from exactbuyer.settings._secret import Hidden
+from exactbuyer.settings._setting_checks import DATES, SUMS
 from exactbuyer.store import Resolution, Store
 from exactbuyer.store.records import RequestOutcome
 
@@ -86,6 +87,15 @@ def test_every_status_has_its_count_in_the_receipt() -> None:
     assert every.under_way == 0
     for status in get_args(Status):
         assert f"{status.replace('_', ' ')} " in str(every)
+
+
+def test_no_tag_has_a_name_that_a_summary_uses(tmp_path: Path) -> None:
+    with BulkEnricher.sandbox(store=tmp_path / "people.db") as enricher:
+        enricher.enrich(["ana@acme.example"])
+        assert list(enricher.store.summary(by=DATES)[0]) == [*DATES, *SUMS]
+    for name in (*DATES, *SUMS):
+        with pytest.raises(ConfigError, match=f"tags has the name '{name}'"):
+            BulkEnricher("any", tags={name: "x"})
 
 
 @pytest.mark.parametrize("kind", [Plan, Receipt])

@@ -74,6 +74,8 @@ KEY = "key-canary-7f3a"
         ("credit_price", 0.05, r"\(0.05, 'EUR'\)"),
         ("credit_price", (-1, "EUR"), "price of one credit"),
         ("tags", {"a": 1}, "strings to strings"),
+        ("tags", {"month": "x"}, "has the name 'month', which .*: choose another name"),
+        ("tags", {"job": "x", "credits": "y"}, "has the name 'credits'"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_right(name: str, value: Any, said: str) -> None:

@@ -34,6 +34,13 @@ LOOPBACK = "loopback"
 """The service name for all addresses of this machine, whose people are invented."""
 
 
+DATES = ("day", "month", "year")
+"""The parts of a date by which a store sums up its journal. A tag of this name would never be asked for."""
+
+SUMS = ("requests", "lookups", "hits", "credits", "credits_in_doubt")
+"""The sums beside them. They would replace a tag of this name."""
+
+
 def texts_of(value: object) -> Iterable[object]:
     """The texts of a setting: itself, or what is in it."""
     if isinstance(value, Path):
@@ -192,5 +199,12 @@ def tags(value: Any) -> Mapping[str, str] | None:
         tags = {None: None}
     if all(isinstance(part, str) for pair in tags.items() for part in pair):
         check_text("tags", *chain.from_iterable(tags.items()))
+        for name in (*DATES, *SUMS):
+            if name in tags:
+                raise wrong(
+                    "tags",
+                    f"has the name {name!r}, which the columns of store.summary() use for something else: "
+                    f"choose another name",
+                )
         return tags
     raise wrong("tags", "must be a mapping from strings to strings, as in {'project': 'spring'}")

@@ -9,11 +9,10 @@ from typing import Any
 
 from exactbuyer.report.message import wrong
 from exactbuyer.report.wording import nearest
+from exactbuyer.settings._setting_checks import DATES
 
 MOST_WHOLE = 2**63 - 1
 """The largest number that the store can hold."""
-
-_DATES = ("day", "month", "year")
 
 _NAMED = 10
 
@@ -22,9 +21,9 @@ def check_parts(names: list[str], rows: list[dict[str, Any]]) -> None:
     """Refuses a name in `by` that no request has: a mistyped one would look like a sum of everything."""
     for name in names:
         # Without requests, the tags are not known.
-        if name in _DATES or not rows or any(row[name] is not None for row in rows):
+        if name in DATES or not rows or any(row[name] is not None for row in rows):
             continue
-        near = nearest(_DATES, name)
+        near = nearest(DATES, name)
         meant = f": did you mean {near!r}? It" if near is not None else "; it"
         raise wrong(
             "by",
