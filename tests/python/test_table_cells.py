@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exactbuyer import BulkEnricher, ColumnWarning, ConfigError
+from exactbuyer._frames import pandas as _pandas
 from exactbuyer._frames.request import FIXED_COLUMNS
 from exactbuyer.sandbox import Sandbox
 
@@ -28,6 +30,50 @@ def enricher() -> Iterator[BulkEnricher]:
         yield BulkEnricher(
             sandbox.api_key, base_url=sandbox.url, requests_per_minute=1_000_000, default_region="US"
         )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.period_range("2026-01", periods=2, freq="M"),
+        pd.interval_range(0, 2),
+        pd.date_range("2026-01-01", periods=2),
+        pd.to_timedelta([1, 2], unit="h"),
+        pd.Index([True, False]),
+    ],
+    ids=["period", "interval", "datetime", "timedelta", "bool"],
+)
+@pytest.mark.parametrize("is_category", [False, True])
+@pytest.mark.parametrize("has_pyarrow", [False, True])
+def test_times_and_the_like_are_no_identifiers(
+    enricher: BulkEnricher,
+    monkeypatch: pytest.MonkeyPatch,
+    values: pd.Index,
+    is_category: bool,
+    has_pyarrow: bool,
+) -> None:
+    monkeypatch.setattr(_pandas, "has_pyarrow", lambda: has_pyarrow)
+    column = pd.Series(values).astype("category") if is_category else pd.Series(values)
+    shown = re.escape(str(values.dtype))
+    with pytest.raises(ConfigError, match=f"column 'c' is of type {shown}, which cannot be looked up"):
+        enricher.enrich_table(pd.DataFrame({"c": column}), by="c")
+    with pytest.raises(ConfigError, match=f"column 'c' is of type {shown}, which cannot hold regions"):
+        enricher.enrich_table(pd.DataFrame({"m": ["?", "?"], "c": column}), by="m", region="c")
+
+
+@pytest.mark.parametrize("fill", ["", None, "ana@acme.example"])
+@pytest.mark.parametrize("has_pyarrow", [False, True])
+def test_sparse_text_is_text(
+    enricher: BulkEnricher, monkeypatch: pytest.MonkeyPatch, fill: str | None, has_pyarrow: bool
+) -> None:
+    monkeypatch.setattr(_pandas, "has_pyarrow", lambda: has_pyarrow)
+    texts = pd.Series([fill, "bo@acme.example", fill, "?"], dtype=object)
+    made: Any = pd.SparseDtype
+    sparse = texts.astype(made(object, fill))
+    dense, table = (enricher.enrich_table(pd.DataFrame({"m": each}), by="m") for each in (texts, sparse))
+    assert table["eb_status"].tolist() == dense["eb_status"].tolist()
+    assert table["eb_status"].iloc[3] == "invalid"
+    assert "invalid" not in set(table["eb_status"].iloc[:3])
 
 
 def test_an_index_and_labels_of_any_sort_stay(enricher: BulkEnricher) -> None:

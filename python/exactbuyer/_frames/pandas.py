@@ -48,14 +48,17 @@ class PandasFrame(Frame):
         column = self._frame.iloc[:, list(self._frame.columns).index(label)]
         if not is_region:
             self._looked_up.append(column.dtype)
-        name = str(column.dtype)
-        if getattr(column.dtype, "kind", "O") in "bmMc":
+        name, values = str(column.dtype), _dtype_of_values(column.dtype)
+        pd = library("pandas")
+        # Arrow would pass on periods as plain numbers.
+        is_period = isinstance(values, (pd.PeriodDtype, pd.IntervalDtype))
+        if is_period or getattr(values, "kind", "O") in "bmMc":
             why = (
                 "hold regions: region names a column of text with ISO 3166 codes or names of countries"
                 if is_region
                 else "be looked up: by names columns of text or of whole numbers"
             )
-            raise ConfigError(f"column {label_for_message(label)} is of type {name}, which cannot {why}")
+            raise ConfigError(f"column {label_for_message(label)} is of type {values}, which cannot {why}")
         if name != "object" and has_pyarrow():
             pa = library("pyarrow")
             try:
@@ -95,6 +98,11 @@ class PandasFrame(Frame):
             return usual
         theirs = [*self._looked_up, *self._frame.dtypes]
         return next((dtype for dtype in theirs if _is_text(dtype)), usual)
+
+
+def _dtype_of_values(dtype: Any) -> Any:
+    """The dtype of a column's values: that of its categories, if it has any."""
+    return dtype.categories.dtype if isinstance(dtype, library("pandas").CategoricalDtype) else dtype
 
 
 def _is_object(dtype: Any) -> bool:
