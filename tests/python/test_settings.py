@@ -54,6 +54,8 @@ KEY = "key-canary-7f3a"
         ("miss_max_age", 7.0, "timedelta"),
         ("na_values", "n/a", r"as in \["),
         ("na_values", [1], "not a string"),
+        ("na_values", (text for text in ["\ud800"]), "holds half a character"),
+        ("na_values", dict.fromkeys(["\ud800"]).keys(), "holds half a character"),
         ("body", "xml", "'form' or 'json'"),
         ("base_url", "http://api.example.com", "https"),
         ("base_url", "https://user:hush@api.example.com", "must not hold a user name or password"),

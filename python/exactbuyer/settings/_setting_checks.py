@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import service_of
@@ -39,15 +38,6 @@ DATES = ("day", "month", "year")
 
 SUMS = ("requests", "lookups", "hits", "credits", "credits_in_doubt")
 """The sums beside them. They would replace a tag of this name."""
-
-
-def texts_of(value: object) -> Iterable[object]:
-    """The texts of a setting: itself, or what is in it."""
-    if isinstance(value, Path):
-        return (str(value),)
-    if isinstance(value, Mapping):
-        return chain.from_iterable(cast("Mapping[object, object]", value).items())
-    return cast("Iterable[object]", value) if isinstance(value, (list, tuple, set, frozenset)) else (value,)
 
 
 def check_max_credits(value: object) -> int | None:

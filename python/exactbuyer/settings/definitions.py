@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
 from exactbuyer._core import service_of
 from exactbuyer.field_types import RequiredField, check_required_fields
@@ -237,6 +237,8 @@ def checked(**given: Any) -> Settings:
         ConfigError: A setting is wrong. The message names the setting, its range and the reason for the
             range.
     """
-    for name, value in given.items():
-        check_text(name, *checks.texts_of(value))
-    return Settings(**{name: definition.check(given, name) for name, definition in DEFINITIONS.items()})
+    settings = {name: definition.check(given, name) for name, definition in DEFINITIONS.items()}
+    for name, value in settings.items():
+        # Only now: a generator of texts has become a tuple.
+        check_text(name, *(cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)))
+    return Settings(**settings)
