@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import PATIENCE_S, against, run, start
-from test_cli_trouble import until
+from cli_runs import PATIENCE_S, against, people, run, start
+from test_cli_trouble import SLOWLY, until
 
 from exactbuyer._files import atomic
 from exactbuyer.cli import ExitCode, main
@@ -175,3 +175,31 @@ def test_a_file_that_takes_the_place_of_a_pipe_is_left_alone(
     assert main(given) == ExitCode.FILES
     assert pipe.read_bytes() == b"another's"
     assert not everybody.ledger.requests
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
+@pytest.mark.parametrize("flags", [os.O_APPEND, 0])
+def test_what_a_file_had_before_it_was_standard_output_stays(
+    flags: int, tmp_path: Path, everybody: Sandbox
+) -> None:
+    """As with `>> out`, and with `(echo header; exactbuyer …) > out`, on a disk that becomes full."""
+    import resource
+
+    file, out = tmp_path / "people.csv", tmp_path / "out.csv"
+    file.write_text(people(20_000))
+    out.write_bytes(b"x" * 6_000)
+    descriptor = os.open(out, os.O_WRONLY | flags)
+    if not flags:
+        os.lseek(descriptor, 0, os.SEEK_END)
+    command = start(
+        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody),
+        stdout=descriptor, stderr=subprocess.PIPE,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, resource.RLIM_INFINITY)),
+    )  # fmt: skip
+    os.close(descriptor)
+    _, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == ExitCode.FILES, told
+    before, written = out.read_bytes()[:6_000], out.read_bytes()[6_000:]
+    assert before == b"x" * 6_000
+    assert written.startswith(b"id,mail,eb_status")
+    assert written.endswith(b"\n")

@@ -99,32 +99,6 @@ def test_a_full_disk_is_told(file: Path, tmp_path: Path, everybody: Sandbox) -> 
     assert left(tmp_path) == set()
 
 
-@pytest.mark.parametrize("flags", [os.O_APPEND, 0])
-def test_what_a_file_had_before_it_was_standard_output_stays(
-    flags: int, file: Path, tmp_path: Path, everybody: Sandbox
-) -> None:
-    """As with `>> out`, and with `(echo header; exactbuyer …) > out`, on a disk that becomes full."""
-    import resource
-
-    out = tmp_path / "out.csv"
-    out.write_bytes(b"x" * 6_000)
-    descriptor = os.open(out, os.O_WRONLY | flags)
-    if not flags:
-        os.lseek(descriptor, 0, os.SEEK_END)
-    command = start(
-        "enrich", file, "--by", "mail", *SLOWLY, *against(everybody),
-        stdout=descriptor, stderr=subprocess.PIPE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, resource.RLIM_INFINITY)),
-    )  # fmt: skip
-    os.close(descriptor)
-    _, told = command.communicate(timeout=PATIENCE_S)
-    assert command.returncode == ExitCode.FILES, told
-    before, written = out.read_bytes()[:6_000], out.read_bytes()[6_000:]
-    assert before == b"x" * 6_000
-    assert written.startswith(b"id,mail,eb_status")
-    assert written.endswith(b"\n")
-
-
 @pytest.mark.parametrize("command", ["plan", "enrich"])
 def test_a_plan_that_nobody_reads_is_no_bug(command: str, file: Path) -> None:
     given = [command, file, "--by", "mail", *(["--dry-run"] if command == "enrich" else [])]
