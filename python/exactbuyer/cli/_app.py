@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.version_option(__version__, prog_name="exactbuyer", message="%(prog)s %(version)s")
 def commands() -> None:
-    """Bulk contact enrichment with the ExactBuyer API: every row in its place, each person paid for once.
+    """Bulk contact enrichment with the ExactBuyer API: every row in its place, each identifier paid for once.
 
     This program is unofficial. Results go to a file or to standard output, messages to standard error.
     The API key is read from the environment variable EXACTBUYER_API_KEY, or from --key-file.

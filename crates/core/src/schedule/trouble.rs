@@ -81,7 +81,7 @@ pub(super) fn too_many_unanswered(first_doubt: &str) -> Error {
 pub(super) fn too_much_doubt(unknown: usize, first_doubt: &str) -> Error {
     let message = message!(
         "{} lookups went unknown, which is all that {} allows{}: check the service's usage page before \
-         you raise it",
+         you increase it",
         &unknown,
         Setting::MaxInDoubt,
         &first_doubt
@@ -168,7 +168,7 @@ pub(super) fn ceiling_reached(ceiling: Option<u64>) -> Error {
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     Error::new(
         ErrorKind::BudgetExceeded,
-        message!("{} reached ({}): raise it, and {}", Setting::MaxCredits, &ceiling, Advice::AskAgain),
+        message!("{} reached ({}): increase it, and {}", Setting::MaxCredits, &ceiling, Advice::AskAgain),
     )
 }
 
@@ -181,7 +181,7 @@ pub(super) fn stored_ceiling_reached(room: &Room) -> Error {
     };
     let ceiling = counted(room.ceiling, "credit") + a_period;
     let message = message!(
-        "{} reached ({}; {} spent or in doubt by all who share the store): raise it{} and {}",
+        "{} reached ({}; {} spent or in doubt by all who share the store): increase it{} and {}",
         Setting::MaxCredits,
         &ceiling,
         &counted(room.spent, "credit"),

@@ -106,6 +106,7 @@ class Output:
         try:
             with self._reporting_errors():
                 self._raw = _Pieces(self._opened())
+                self._below = StaysOpen(self._raw)
                 self._stream: Any = self._packed(self._raw)
         except BaseException:
             self.abandon()
@@ -187,6 +188,9 @@ class Output:
     def abandon(self) -> None:
         """Leaves nothing behind."""
         with suppress(Exception):
+            # A compressed stream writes its end when it is collected.
+            self._below.drops_writes = True
+        with suppress(Exception):
             if self._sink is not None:
                 self._sink.abandon()
         with suppress(Exception):
@@ -206,10 +210,11 @@ class Output:
 
     def _packed(self, pieces: _Pieces) -> Any:
         if self._location.packing == "gz":
-            return gzip.GzipFile(filename="", mode="wb", fileobj=cast("IO[bytes]", pieces), compresslevel=6)
+            below = cast("IO[bytes]", self._below)
+            return gzip.GzipFile(filename="", mode="wb", fileobj=below, compresslevel=6)
         if self._location.packing == "zst":
             pyarrow = require("pyarrow", "zstd")
-            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(StaysOpen(pieces), mode="w"), "zstd")
+            return pyarrow.CompressedOutputStream(pyarrow.PythonFile(self._below, mode="w"), "zstd")
         return pieces
 
     def _end(self, notes: Mapping[str, Any]) -> None:

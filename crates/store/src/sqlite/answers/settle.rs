@@ -278,19 +278,20 @@ mod tests {
         }
     }
 
-    /// An answer that cannot be stored, for a reason that may pass.
-    struct Stuck(Option<oneshot::Sender<()>>);
+    /// An answer that cannot be stored, for a reason that passes after so many attempts.
+    struct Stuck(u32, Option<oneshot::Sender<()>>);
 
     impl Work for Stuck {
         fn write(&mut self, _: &Connection, _: &mut WriterState) -> Result<(), Fault> {
-            Err(Fault::of("the disk is full"))
+            self.0 = self.0.saturating_sub(1);
+            if self.0 == 0 { Ok(()) } else { Err(Fault::of("the disk is full")) }
         }
 
-        fn finish(mut self: Box<Self>, _: &Shared, _: Result<(), Error>) -> Option<Box<dyn Work>> {
-            if let Some(reply) = self.0.take() {
+        fn finish(mut self: Box<Self>, _: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
+            if let Some(reply) = self.1.take() {
                 reply.send(()).unwrap();
             }
-            Some(self)
+            if committed.is_err() { Some(self) } else { None }
         }
 
         fn blocks_claims(&self) -> bool {
@@ -298,9 +299,9 @@ mod tests {
         }
     }
 
-    fn give_stuck(store: &SqliteStore) {
+    fn give_stuck(store: &SqliteStore, attempts: u32) {
         let (reply, failed) = oneshot::channel();
-        store.opening().unwrap().writer.give(Box::new(Stuck(Some(reply))));
+        store.opening().unwrap().writer.give(Box::new(Stuck(attempts, Some(reply))));
         failed.blocking_recv().unwrap();
     }
 
@@ -319,7 +320,7 @@ mod tests {
         let folder = Folder::new("closed");
         let store = folder.open();
         let shared = Arc::downgrade(&store.opening().unwrap().shared);
-        give_stuck(&store);
+        give_stuck(&store, u32::MAX);
         drop(store);
         assert!(shared.upgrade().is_none());
     }
@@ -330,11 +331,19 @@ mod tests {
         let store = folder.open();
         let [ana, bob] = ["ana@x.example", "bob@x.example"].map(email);
         store.purge(&bob).unwrap();
-        give_stuck(&store);
+        give_stuck(&store, u32::MAX);
         let refused = claim(&store, &[ana, bob.clone()]).unwrap_err();
         assert!(refused.to_string().contains("nothing more is sent"));
         // Nothing is left to send.
         assert!(claim(&store, &[bob]).is_ok());
+    }
+
+    #[test]
+    fn a_claim_first_stores_what_waits() {
+        let folder = Folder::new("first");
+        let store = folder.open();
+        give_stuck(&store, 2);
+        assert!(claim(&store, &[email("ana@x.example")]).is_ok());
     }
 
     #[test]

@@ -180,6 +180,10 @@ impl Role for Writer {
         let needed = self.finish_idle(tasks);
         let shared = self.state.shared.clone();
         let mut postponed = busy::yielding(shared.lock_timeout, || {
+            // First, because claims are refused while an answer waits to be stored.
+            if self.state.blocking_answers > 0 {
+                self.settle_late();
+            }
             // Also without new work: other processes wait for the answers that could not be stored.
             let (committed, postponed) = if needed.is_empty() { (true, needed) } else { self.commit(needed) };
             if committed && postponed.is_empty() {
