@@ -246,8 +246,10 @@ impl Scheduler {
     /// The requests whose answers could not be stored, if the run was not stopped: then there is time to try again.
     #[must_use]
     pub fn unstored(&self) -> Vec<RequestId> {
-        let is_stopped = self.ending.reason.is_some();
-        self.unstored.iter().filter(|_| !is_stopped).map(|(request, _)| *request).collect()
+        if self.ending.reason.is_some() {
+            return Vec::new();
+        }
+        self.unstored.iter().map(|(request, _)| *request).collect()
     }
 
     /// The answers to these requests are stored by now.

@@ -74,12 +74,8 @@ impl Store for SqliteStore {
         required: &'a Required,
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>> {
-        let give = move || {
-            let (reply, answer) = oneshot::channel();
-            answered(self.give_claim(run, required, lookups, reply), answer)
-        };
-        // Nothing is claimed while an answer waits to be stored, and the disk may have room by now.
-        self.after_unsettled(give)
+        let (reply, answer) = oneshot::channel();
+        answered(self.give_claim(run, required, lookups, reply), answer)
     }
 
     /// The run does not matter: what it needs to know of it is in the request's row.

@@ -180,16 +180,10 @@ impl Role for Writer {
         let needed = self.finish_idle(tasks);
         let shared = self.state.shared.clone();
         let mut postponed = busy::yielding(shared.lock_timeout, || {
-            // First, because claims are refused while an answer waits to be stored.
-            if self.state.blocking_answers > 0 {
-                self.settle_late();
-            }
-            // Also without new work: other processes wait for the answers that could not be stored.
-            let (committed, postponed) = if needed.is_empty() { (true, needed) } else { self.commit(needed) };
-            if committed && postponed.is_empty() {
-                self.settle_late();
-            }
-            postponed
+            // First, because nothing is claimed while an answer waits to be stored. Also without new work, because other
+            // processes wait for these answers.
+            self.settle_late();
+            if needed.is_empty() { needed } else { self.commit(needed).1 }
         });
         if !postponed.is_empty() || busy::is_fork_near() {
             // The fork may have ended the attempt to store them.
