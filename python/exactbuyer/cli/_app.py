@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -253,8 +252,7 @@ def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher
 def _show_plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> int:
     plan = _plan(options, survey, enricher)
     if options["as_json"]:
-        fields = asdict(counting_from_one(plan)) | {"credit_price": options["credit_price"] or None}
-        print_data([json.dumps(fields, default=str)])
+        print_data([json.dumps(counting_from_one(plan).to_dict())])
     else:
         print_data([plan_lines(plan)])
     return ExitCode.DONE
