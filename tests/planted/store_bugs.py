@@ -19,6 +19,7 @@ ENCODINGS = "crates/core/src/identifier/encodings.rs"
 FIND = "crates/store/src/sqlite/people/find.rs"
 LIVE_RUNS = "crates/store/src/sqlite/process/live_runs.rs"
 LOCKS = "crates/store/src/sqlite/platform/unix/locks.rs"
+LOOKUPS = "crates/store/src/sqlite/answers/lookups.rs"
 MERGE = "crates/store/src/sqlite/transfer/merge.rs"
 OPENING = "crates/store/src/sqlite/process/opening.rs"
 OPEN_FILES = "crates/store/src/sqlite/file/open_files.rs"
@@ -28,6 +29,7 @@ REGISTRY = "crates/store/src/sqlite/process/registry.rs"
 SCHEMA = "crates/store/src/sqlite/file/schema.rs"
 SETTLE = "crates/store/src/sqlite/answers/settle.rs"
 SYSTEM_CALLS = "crates/store/src/sqlite/platform/unix/system_calls.rs"
+TAIL = "crates/store/src/sqlite/tables/tail.rs"
 WRITER = "crates/store/src/sqlite/threads/writer.rs"
 WRITER_STATE = "crates/store/src/sqlite/threads/writer_state.rs"
 
@@ -174,6 +176,20 @@ STORE_TEST_BUGS = (
         LIVE_RUNS,
         "(at_ms <= self.began_ms || from_the_future)",
         "(at_ms <= self.began_ms || from_the_future && false)",
+    ),
+    Bug(
+        "with max_age, setting a clock back pays again for everybody who was bought before",
+        "clock::an_answer_from_the_future_is_too_old_only_if_it_is_further_away_than_the_limit",
+        LOOKUPS,
+        "now_ms.abs_diff(answer.at_ms)",
+        "u64::try_from(now_ms - answer.at_ms).unwrap_or(u64::MAX)",
+    ),
+    Bug(
+        "damaged bytes of the newest answers are not noticed",
+        "reuse::damaged_answers_are_not_paid_for_again",
+        TAIL,
+        "checksum(request, lines) == **stored",
+        "checksum(request, lines) == **stored || true",
     ),
     Bug(
         "a pause becomes longer by the time that the clock was set back",

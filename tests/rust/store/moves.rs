@@ -182,12 +182,12 @@ fn a_newer_file_is_refused_and_an_older_one_wants_to_be_migrated() {
     assert!(refused("UPDATE meta SET value = 99 WHERE name = 'schema_version'").contains("newer version"));
     assert!(migrate(&path, &Interrupt::default()).unwrap_err().to_string().contains("newer version"));
     assert!(
-        refused("UPDATE meta SET value = 5 WHERE name = 'schema_version'").contains("development version")
+        refused("UPDATE meta SET value = 6 WHERE name = 'schema_version'").contains("development version")
     );
     assert!(migrate(&path, &Interrupt::default()).unwrap_err().to_string().contains("development version"));
     assert!(refused("DELETE FROM meta WHERE name = 'schema_version'").contains("damaged"));
     assert!(
-        refused("INSERT INTO meta VALUES ('schema_version', 6); UPDATE meta SET value = 99 WHERE name = 'rules_version'")
+        refused("INSERT INTO meta VALUES ('schema_version', 7); UPDATE meta SET value = 99 WHERE name = 'rules_version'")
             .contains("newer")
     );
     assert!(refused("UPDATE meta SET value = 0 WHERE name = 'rules_version'").contains("store migrate"));

@@ -29,10 +29,16 @@ fn the_same_call_again_costs_nothing_and_brings_the_same_bytes() {
 
 #[test]
 fn damaged_answers_are_not_paid_for_again() {
-    for damage in ["zeroblob(length(packed))", "substr(packed, 17)", "substr(packed, 1, 20)", "x''"] {
+    for damage in [
+        "packed = zeroblob(length(packed))",
+        "packed = substr(packed, 17)",
+        "packed = substr(packed, 1, 20)",
+        "packed = x''",
+        "request = request + 1",
+    ] {
         let (folder, vendor) = (Folder::new(), Vendor::honest());
         once(&folder, settings(), &vendor, &["ana", "bob"]);
-        tamper(&folder, &format!("UPDATE tail SET packed = {damage}"));
+        tamper(&folder, &format!("UPDATE tail SET {damage}"));
         let store = folder.store();
         let done = run(&engine(settings(), &vendor, &store), rows(&["ana", "bob"]), RunOptions::default());
         assert_eq!(done.statuses(), [Status::NotSent; 2], "{damage}");

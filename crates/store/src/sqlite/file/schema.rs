@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::query;
 
 /// Raised with every change of the tables.
-pub(crate) const SCHEMA_VERSION: i64 = 6;
+pub(crate) const SCHEMA_VERSION: i64 = 7;
 
 /// `EBst`. It identifies a store, for us and for the command `file`.
 const APPLICATION_ID: i64 = 0x4542_7374;

@@ -7,14 +7,15 @@
 //!
 //! ```text
 //!  table tail: request ─▶ line, …, checksum    a line is 16 bytes: key (12), state (1), place (3, lowest byte first);
-//!                                              the checksum is 4 bytes, a hash of the lines
+//!                                              the checksum is 4 bytes, a hash of the request's
+//!                                              number and the lines
 //!  memory:     key ─▶ answers                  the same, with the required fields and the time of their requests
 //! ```
 //!
 //! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
 //! the table with those that it knows at the beginning of each transaction, and reads only new ones.
 //!
-//! SQLite notices most damage to a file, but not changed bytes within a blob. Without the checksum, lookups whose keys are
+//! SQLite notices most damage to a file, but not changed bytes within a row. Without the checksum, lookups whose keys are
 //! damaged would be taken for new ones and paid for again.
 
 use std::hash::Hasher;
@@ -86,14 +87,15 @@ impl Tail {
 
     /// Loads everything with one query, because there may be as many requests as lookups.
     fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let rows: Vec<(i64, i64, i64, Vec<u8>)> = query::rows(
+        let rows: Vec<(i64, Option<i64>, Option<i64>, Vec<u8>)> = query::rows(
             connection,
             "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
-             JOIN request ON request.id = tail.request",
+             LEFT JOIN request ON request.id = tail.request",
             [],
         )?;
         for (request, required, at_ms, packed) in rows {
-            self.add(request, required, at_ms, &unpack(&packed)?);
+            let (Some(required), Some(at_ms)) = (required, at_ms) else { return Err(damaged()) };
+            self.add(request, required, at_ms, &unpack(request, &packed)?);
         }
         Ok(())
     }
@@ -145,7 +147,7 @@ pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Resul
         packed.push(*state);
         packed.extend(place.to_le_bytes().get(..3).unwrap_or_default());
     }
-    packed.extend(checksum(&packed));
+    packed.extend(checksum(request, &packed));
     query::change(connection, "INSERT OR REPLACE INTO tail VALUES (?1, ?2)", params![request, packed])?;
     Ok(())
 }
@@ -160,21 +162,22 @@ fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Faul
          WHERE request = ?1",
         [request],
     )?;
-    Ok((required, at_ms, unpack(&packed)?))
+    Ok((required, at_ms, unpack(request, &packed)?))
 }
 
 const CHECKSUM_BYTES: usize = 4;
 
-fn checksum(lines: &[u8]) -> [u8; CHECKSUM_BYTES] {
+fn checksum(request: i64, lines: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = SipHasher13::new();
+    hasher.write(&request.to_le_bytes());
     hasher.write(lines);
     let [a, b, c, d, ..] = hasher.finish().to_le_bytes();
     [a, b, c, d]
 }
 
-fn unpack(packed: &[u8]) -> Result<Lines, Fault> {
-    let parts = packed.split_last_chunk().filter(|(lines, stored)| checksum(lines) == **stored);
-    let (lines, _) = parts.ok_or(Fault::Damaged("the newest answers are damaged"))?;
+fn unpack(request: i64, packed: &[u8]) -> Result<Lines, Fault> {
+    let parts = packed.split_last_chunk().filter(|(lines, stored)| checksum(request, lines) == **stored);
+    let (lines, _) = parts.ok_or_else(damaged)?;
     let line = |line: &[u8]| {
         let (key, rest) = line.split_at_checked(Key::BYTES)?;
         let [state, places @ ..] = rest else { return None };
@@ -182,6 +185,10 @@ fn unpack(packed: &[u8]) -> Result<Lines, Fault> {
         Some((Key::from_bytes(key)?, place, *state))
     };
     Ok(lines.chunks_exact(LINE).filter_map(line).collect())
+}
+
+fn damaged() -> Fault {
+    Fault::Damaged("the newest answers are damaged")
 }
 
 /// Moves the whole tail into the index. To be called in a transaction.
