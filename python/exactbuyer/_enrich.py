@@ -60,8 +60,10 @@ class BlockingCalls:
                 on.
             store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
             on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
-                rest of the rows is finished first, and then the call raises. `"record"`: problems are
-                recorded in the `status` of the rows, with one warning if rows are open.
+                rest of the rows is finished first, and then the call raises. Rows that an earlier run left
+                `unknown` only warn, with both values (`receipt.raise_for_incomplete()` raises for them).
+                `"record"`: problems are recorded in the `status` of the rows, with one warning if rows are
+                open.
             progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a line every
                 30 s, on stderr or, if you have configured logging, in the log (INFO, logger `exactbuyer`).
                 `EXACTBUYER_LOG=off` switches the lines off. `True`: a bar. `False`: nothing. A function: it
@@ -128,7 +130,8 @@ class BlockingCalls:
         A stream reads ahead of the consumer, so that requests are full and several are in flight. **As many
         rows may be looked up and paid for** before the consumer takes them. `read_ahead` sets how many: with
         fewer than `chunk_size`, requests are smaller. `None`: four requests at first; then four times as many
-        rows as the consumer has taken, at most twice the number that can be in flight, and at most 100,000.
+        rows as the consumer has taken, at most twice the number that can be in flight (by default 40,000),
+        and at most 100,000.
 
         A duplicate is recognised within 100,000 rows of the last row with the same identifier. A later
         duplicate is answered from the store; without a store **it is paid for again**. `enrich` recognises

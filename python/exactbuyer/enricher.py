@@ -23,7 +23,6 @@ from ._plan import PlanCalls
 from ._traceback import short_traceback
 from .exceptions import ConfigError
 from .report.message import Message, Term
-from .report.receipt import Receipt
 from .settings import BASE_URL, DEFINITIONS, Body, Budget, Copies, Duration, OnUnknown, Settings, checked
 from .settings._auto_store import warn_if_elsewhere
 from .settings._secret import KEY_VARIABLE, Hidden, ProxyUrl, Secret
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from ._calls.copies import Origin
     from .field_types import RequiredField
+    from .report.receipt import Receipt
     from .sandbox import Sandbox
     from .store import Resolution, Resolved, Store
 
@@ -107,7 +107,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             costs nothing unless somebody is found. `None`: no maximum.
         na_values: Strings that count as missing, in addition to `None`, NaN and blanks.
         body: How requests are encoded: `"form"`, as in the service's own example, or `"json"`.
-        base_url: The address of the service: https, or an address of this machine.
+        base_url: https, or an address of this machine. `None`: the service; in tests, `EXACTBUYER_BASE_URL`.
         proxy: The URL of a proxy. `None`: `HTTPS_PROXY` and `NO_PROXY` apply.
         ca_bundle: A PEM file of authorities to trust in addition to the system's. `None`: the environment
             variables `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` apply.
@@ -156,7 +156,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
         miss_max_age: timedelta | None = timedelta(days=7),
         na_values: Iterable[str] = (),
         body: Body = "form",
-        base_url: str = BASE_URL,
+        base_url: str | None = None,
         proxy: str | None = None,
         ca_bundle: str | PathLike[str] | None = None,
         credit_price: tuple[float | int | str | Decimal, str] | None = None,
@@ -166,7 +166,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
         # Removes secrets from this frame first: a traceback that prints locals must not show them.
         key, api_key = Secret.of(api_key), None
         hidden_proxy, proxy = ProxyUrl.of(proxy), None
-        hidden_url, base_url = Hidden(base_url), ""
+        hidden_url, base_url = Hidden.of(base_url), None
         # An address of a database, which is refused, may hold a password.
         hidden_store, store = Hidden.of(store), None
         with short_traceback:
@@ -327,13 +327,13 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
 
     @property
     def last_receipt(self) -> Receipt:
-        """The receipt of the call that ended last, in whichever thread; an empty one before the first.
+        """The receipt of the call that ended or was interrupted last, in whichever thread.
 
-        If several threads share an enricher, the receipt of a list is in `results.receipt`, and that of a
-        pandas frame in `frame.attrs`. For other tables, give each thread its own enricher; they may share a
-        store.
+        Empty before the first call. If several threads share an enricher, the receipt of a list is in
+        `results.receipt`, and that of a pandas frame in `frame.attrs`. For other tables, give each thread its
+        own enricher; they may share a store.
         """
-        return self._session.history.last or Receipt()
+        return self._session.history.last()
 
     def close(self) -> None:
         """Stops every call of this enricher, and waits up to `grace` for its requests in flight.
@@ -385,7 +385,7 @@ def _usual_settings() -> Settings:
     """The default settings, as the constructor has them, without a store."""
     parameters = signature(BulkEnricher.__init__).parameters.values()
     usual = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return checked(**usual | {"store": None, "base_url": Hidden(usual["base_url"])})
+    return checked(**usual | {"store": None, "base_url": Hidden(BASE_URL)})
 
 
 def _unpickled(

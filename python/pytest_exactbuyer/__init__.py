@@ -40,7 +40,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A sandbox of this test's own; `@pytest.mark.exactbuyer_sandbox(match_rate=1.0)` sets it up.
 
-    While the test runs, `EXACTBUYER_OFFLINE=1` keeps every enricher away from the real service.
+    While the test runs, every enricher that names no service uses this sandbox, also in other processes that
+    the test starts, and `EXACTBUYER_OFFLINE=1` keeps all others away from the real service.
     """
     from exactbuyer.sandbox import Sandbox
 
@@ -50,6 +51,8 @@ def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     settings: dict[str, Any] = dict(marker.kwargs) if marker else {}
     _check(marker.args if marker else (), settings, [*signature(Sandbox).parameters])
     with Sandbox(**settings) as sandbox:
+        monkeypatch.setenv("EXACTBUYER_BASE_URL", sandbox.url)
+        monkeypatch.setenv("EXACTBUYER_API_KEY", sandbox.api_key)
         yield sandbox
 
 

@@ -78,10 +78,10 @@ MONEY_BUGS = (
     ),
     Bug(
         "a run stops with up to three credits that it could still use",
-        "remaining credits are used while they are likely to buy a hit",
+        "remaining credits are used while they may buy a hit",
         LIMITS,
-        "if self.hit_rate.likely_buys(room) {",
-        "if room > 3 && self.hit_rate.likely_buys(room) {",
+        "if self.hit_rate.may_buy(room) {",
+        "if room > 3 && self.hit_rate.may_buy(room) {",
     ),
     Bug(
         "a request with an unknown outcome counts as free",

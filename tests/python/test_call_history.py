@@ -43,6 +43,19 @@ def end(history: CallHistory, call: Any, receipt: Receipt) -> None:
     history.drop(call)
 
 
+def test_the_last_receipt_is_that_of_the_call_that_ended_or_was_interrupted_last() -> None:
+    history, interrupted = CallHistory(), cast("Any", Left())
+    assert history.last() == Receipt()
+    end(history, cast("Any", Left()), Receipt(sent=1))
+    assert history.last() == Receipt(sent=1)
+    history.keep_for_recovery(interrupted)
+    assert history.last() == Receipt(sent=7)
+    end(history, cast("Any", Left()), Receipt(sent=2))
+    assert history.last() == Receipt(sent=2)
+    history.add_receipt(interrupted, Receipt(sent=8))
+    assert history.last() == Receipt(sent=8)
+
+
 @pytest.mark.parametrize("ask", ["enter", "total"])
 def test_a_stream_that_is_collected_while_receipts_are_added_is_counted_once(
     monkeypatch: pytest.MonkeyPatch, ask: str

@@ -55,7 +55,7 @@ PARAMETERS = {name: p for name, p in inspect.signature(BulkEnricher).parameters.
 def usual() -> Settings:
     """The default settings."""
     defaults = {name: parameter.default for name, parameter in PARAMETERS.items()}
-    return checked(**defaults | {"base_url": Hidden(defaults["base_url"]), "store": None})
+    return checked(**defaults | {"base_url": Hidden.of(defaults["base_url"]), "store": None})
 
 
 def test_the_log_has_words_for_every_entry_of_the_core() -> None:

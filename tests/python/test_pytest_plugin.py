@@ -51,6 +51,28 @@ def test_without_the_mark(): assert "EXACTBUYER_OFFLINE" not in os.environ
     assert "5 passed" in told, told
 
 
+def test_enrichers_that_name_no_service_use_the_sandbox_of_the_test(tmp_path: Path) -> None:
+    told = run_tests(
+        tmp_path,
+        """
+import subprocess, sys
+from exactbuyer import BulkEnricher
+
+@pytest.mark.exactbuyer_sandbox(match_rate=1)
+def test_mine(exactbuyer_sandbox):
+    with BulkEnricher() as enricher:
+        assert enricher.settings.store is None
+        assert enricher.enrich(["ana@x.example"])[0]["status"] == "found"
+    command = [sys.executable, "-m", "exactbuyer", "enrich", "-", "--from", "csv", "--by", "mail"]
+    subprocess.run(command, input=b"mail\\nbo@x.example\\n", check=True)
+    for value in ["ana@x.example", "bo@x.example"]:
+        assert exactbuyer_sandbox.ledger.times_billed(value) == 1
+""",
+    )
+    assert "1 passed" in told, told
+    assert not list(tmp_path.rglob("*.db"))
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

@@ -62,7 +62,7 @@ KEY = "key-canary-7f3a"
         ("base_url", "api.example.com", "looks like https://"),
         ("base_url", "https://api.exactbuyer.com/v1", "leave out /v1$"),
         ("base_url", "https://gate.example/eb/v1/bulk-enrich/", "leave out /v1/bulk-enrich$"),
-        ("base_url", None, "URL"),
+        ("base_url", 7, "URL"),
         ("api_key", "", "empty"),
         ("api_key", " ", "empty"),
         ("api_key", "hush\n", "strip it"),
@@ -151,6 +151,19 @@ def test_an_enricher_shows_what_it_was_told_beyond_the_usual() -> None:
 def test_a_sandbox_cannot_be_sent_elsewhere(name: str) -> None:
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
         BulkEnricher.sandbox(**{name: "https://api.exactbuyer.com"})  # type: ignore[arg-type]
+
+
+def test_the_environment_can_name_only_a_service_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ["https://elsewhere.example", "https://me:hush@elsewhere.example", "nonsense"]:
+        monkeypatch.setenv("EXACTBUYER_BASE_URL", url)
+        with pytest.raises(ConfigError, match=r"^EXACTBUYER_BASE_URL .* this machine") as caught:
+            BulkEnricher()
+        assert url not in str(caught.value)
+        BulkEnricher(base_url="https://gate.example")
+    monkeypatch.setenv("EXACTBUYER_BASE_URL", "http://127.0.0.1:9/")
+    assert BulkEnricher().settings.base_url == "http://127.0.0.1:9"
+    monkeypatch.setenv("EXACTBUYER_BASE_URL", "")
+    assert BulkEnricher().settings.service == "api.exactbuyer.com"
 
 
 def test_there_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

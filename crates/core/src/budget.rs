@@ -90,23 +90,24 @@ impl HitRate {
         self.hits += hits;
     }
 
-    /// Whether a chunk of `lookups` contains a hit with a probability of at least one half.
+    /// Whether a chunk of `lookups` contains a hit with a probability of at least one tenth. Below that, the last
+    /// credits would take hundreds of requests.
     ///
     /// ```
     /// use exactbuyer_core::budget::HitRate;
     ///
     /// let mut rate = HitRate::default(); // the first guess is 70 %
-    /// assert!(rate.likely_buys(1));
+    /// assert!(rate.may_buy(1));
     /// rate.note(1_000, 10);
-    /// assert!(!rate.likely_buys(1));
+    /// assert!(!rate.may_buy(1));
     /// ```
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // counts of lookups, far below 2^52
-    pub fn likely_buys(&self, lookups: u64) -> bool {
+    pub fn may_buy(&self, lookups: u64) -> bool {
         let hits = self.hits as f64 + Self::PRIOR * Self::PRIOR_WEIGHT;
         let answered = self.answered as f64 + Self::PRIOR_WEIGHT;
         let none = (1.0 - hits / answered).powf(lookups as f64);
-        lookups > 0 && none <= 0.5
+        lookups > 0 && none <= 0.9
     }
 }
 
@@ -119,11 +120,11 @@ mod tests {
     #[test]
     fn a_last_credit_is_worth_a_request_where_most_are_found() {
         let mut rate = HitRate::default();
-        assert!(rate.likely_buys(1));
+        assert!(rate.may_buy(1));
         rate.note(1_000, 10);
-        assert!(!rate.likely_buys(5));
-        assert!(rate.likely_buys(100));
-        assert!(!rate.likely_buys(0));
+        assert!(!rate.may_buy(4));
+        assert!(rate.may_buy(5));
+        assert!(!rate.may_buy(0));
     }
 
     proptest! {

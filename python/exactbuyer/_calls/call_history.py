@@ -43,8 +43,9 @@ class CallHistory:
         self._lock = threading.RLock()
         self._given_up = 0
         self._settled = Receipt()
-        self.last: Receipt | None = None
-        """The receipt of the call that ended last."""
+        self._last = Receipt()
+        # Weak: without a store, a call has all its rows.
+        self._last_interrupted: weakref.ref[Call] | None = None
         self._interrupted: deque[Call] = deque()
         # In the order in which the calls began. No code removes them: settled calls are skipped, and weak
         # references to collected calls disappear.
@@ -60,6 +61,12 @@ class CallHistory:
                 total = sum((receipt for receipt in receipts if receipt is not None), settled)
                 if self._settled is settled:
                     return total
+
+    def last(self) -> Receipt:
+        """The receipt of the call that ended or was interrupted last; an empty one before the first."""
+        with self._lock:
+            call = self._last_interrupted and self._last_interrupted()
+            return (call and call.receipt_so_far()) or self._last
 
     def calls(self) -> list[Call]:
         """The calls that may be under way, or wait for `recover()`."""
@@ -91,7 +98,8 @@ class CallHistory:
                 total = before + receipt
                 if self._settled is before:
                     # A Ctrl-C cannot come in between, because no function is called here.
-                    self._settled, self.last, call.settled = total, receipt, receipt
+                    self._settled, self._last, call.settled = total, receipt, receipt
+                    self._last_interrupted = None
 
     def keep_for_recovery(self, call: Call) -> None:
         """Keeps an interrupted call for `recover()`: once, and not while `recover()` is working on it."""
@@ -100,6 +108,7 @@ class CallHistory:
             # references before it closes an abandoned coroutine, which then calls this method.
             if call not in self._interrupted and not (call.is_handed_out or call.is_given_up):
                 self._interrupted.append(call)
+                self._last_interrupted = weakref.ref(call)
 
     def has_earlier(self, call: Call) -> bool:
         """Whether `recover()` returns another call before this one."""

@@ -19,7 +19,7 @@ from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, FieldType
 from exactbuyer.report.message import Message, Term
-from exactbuyer.settings import BASE_URL, LOOPBACK, Budget
+from exactbuyer.settings import LOOPBACK, Budget
 from exactbuyer.settings._auto_store import NO_STORE
 from exactbuyer.settings._secret import KEY_VARIABLE, has_key
 
@@ -149,7 +149,7 @@ class CommandOptions:
                     )
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
-        return BulkEnricher(cast("Any", key), base_url=self["base_url"] or BASE_URL, **settings)
+        return BulkEnricher(cast("Any", key), base_url=self["base_url"], **settings)
 
     @property
     def progress(self) -> Any:

@@ -185,7 +185,7 @@ class Receipt:
                 "nothing: each row has its answer, or was purged or dropped (store.allow(…) lets a person be "
                 "looked up again)"
             )
-        return "nothing: every row has its answer"
+        return "nothing: every row has its answer" if self.rows else "nothing: there are no rows"
 
     def _for_open_rows(self) -> str:
         first = "run this again" if self.stopped_by_caller else "fix what stopped it, then run this again"

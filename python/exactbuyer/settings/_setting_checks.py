@@ -11,21 +11,23 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from exactbuyer._core import service_of
+from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path, is_made_by_us
 from ._checks import check_path, check_text, is_address, is_torn, path_text, refuse_address, seconds
-from ._secret import ProxyUrl
+from ._secret import Hidden, ProxyUrl
 from .budget import Budget, check_credits
 
-if TYPE_CHECKING:
-    from ._secret import Hidden
-
 BASE_URL = "https://api.exactbuyer.com"
+
+URL_VARIABLE = "EXACTBUYER_BASE_URL"
+"""Leads enrichers that name no service to a sandbox, for tests of programs that make their own."""
+
 MOST_PRICE = 1_000_000
 MOST_CURRENCY = 20
 
@@ -83,8 +85,10 @@ def na_values(value: object) -> tuple[str, ...]:
     return cast("tuple[str, ...]", texts)
 
 
-def base_url(hidden: Hidden) -> str:
+def base_url(hidden: Hidden | None) -> str:
     """The URL, checked. Until then it may hold a password, and no frame may show it."""
+    if hidden is None:
+        return _url_of_environment()
     if not hidden.is_text():
         raise wrong("base_url", f"must be a URL such as {BASE_URL!r}")
     if is_torn(cast("str", hidden.expose())):
@@ -92,6 +96,24 @@ def base_url(hidden: Hidden) -> str:
     # The core reads it as the network will, and says what is wrong with it.
     service_of(cast("str", hidden.expose()))
     return cast("str", hidden.expose()).rstrip("/")
+
+
+def _url_of_environment() -> str:
+    """The address if none is given. A variable must not lead the key to another machine."""
+    hidden = Hidden.of(os.environ.get(URL_VARIABLE) or None)
+    if hidden is None:
+        return BASE_URL
+    try:
+        url = base_url(hidden)
+    except ConfigError:
+        url = ""
+    if not url or service_of(url) != LOOPBACK:
+        raise wrong(
+            URL_VARIABLE,
+            "is for tests, and must be an address of this machine, such as that of a sandbox: unset it, or "
+            "pass base_url",
+        )
+    return url
 
 
 def store_path(value: object, base_url: str) -> str | None:

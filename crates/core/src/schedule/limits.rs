@@ -62,13 +62,13 @@ impl Ceilings {
         if reserved {
             return Err(Blocked::Until(self.stored.map(|(_, until)| until), LimitedBy::MaxCredits));
         }
-        if self.hit_rate.likely_buys(room) {
+        if self.hit_rate.may_buy(room) {
             return Ok(usize::try_from(room).unwrap_or(size));
         }
         Err(Blocked::Over(match self.stored {
             Some((room, _)) if tightest(stored) => trouble::stored_ceiling_reached(&room),
-            _ if tightest(shared) => trouble::ceiling_reached(engine.ceiling()),
-            _ => trouble::ceiling_reached(self.own.ceiling()),
+            _ if tightest(shared) => trouble::ceiling_reached(engine.ceiling(), room),
+            _ => trouble::ceiling_reached(self.own.ceiling(), room),
         }))
     }
 }

@@ -163,13 +163,28 @@ pub(super) fn rows_rejected(rows: u64, reception: Reception) -> Error {
     Error::new(ErrorKind::BadRequest, message)
 }
 
-/// For a limit that only this run or enricher has.
-pub(super) fn ceiling_reached(ceiling: Option<u64>) -> Error {
+/// For a limit that only this run or enricher has, and of which so much is left.
+pub(super) fn ceiling_reached(ceiling: Option<u64>, left: u64) -> Error {
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     Error::new(
         ErrorKind::BudgetExceeded,
-        message!("{} reached ({}): increase it, and {}", Setting::MaxCredits, &ceiling, Advice::AskAgain),
+        message!(
+            "{} reached ({}{}): increase it, and {}",
+            Setting::MaxCredits,
+            &ceiling,
+            &too_few(left),
+            Advice::AskAgain
+        ),
     )
+}
+
+/// Why credits are left although a limit was reached.
+fn too_few(left: u64) -> String {
+    if left == 0 {
+        String::new()
+    } else {
+        format!("; {left} left, too few to find anybody with another request")
+    }
 }
 
 /// For a limit that all who share a store have.
@@ -181,10 +196,11 @@ pub(super) fn stored_ceiling_reached(room: &Room) -> Error {
     };
     let ceiling = counted(room.ceiling, "credit") + a_period;
     let message = message!(
-        "{} reached ({}; {} spent or in doubt by all who share the store): increase it{} and {}",
+        "{} reached ({}; {} spent or in doubt by all who share the store{}): increase it{} and {}",
         Setting::MaxCredits,
         &ceiling,
         &counted(room.spent, "credit"),
+        &too_few(room.credits),
         &or_wait,
         Advice::AskAgain
     );

@@ -182,7 +182,7 @@ def doctor(*, base_url: str | None, key_file: str | None, as_json: bool, **given
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"timeout": _MOST_WAIT_S, "connect_timeout": _MOST_WAIT_S / 2}
     wrong = ExitCode.DONE
-    with Console().showing_log(), BulkEnricher(base_url=base_url or BASE_URL, **settings) as enricher:
+    with Console().showing_log(), BulkEnricher(base_url=base_url, **settings) as enricher:
         for finding in _Checks(enricher, key_file).findings():
             wrong = wrong or finding.exit_code
             if as_json:

@@ -12,9 +12,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 proptest! {
     /// What is left of a ceiling is never exceeded. Less than a chunk goes out only if nothing in flight may yet
-    /// cost less than was set aside for it, and if it is likely to buy a contact.
+    /// cost less than was set aside for it, and if it may buy a contact.
     #[test]
-    fn the_last_credits_are_spent_if_they_likely_buy_a_contact(
+    fn the_last_credits_are_spent_if_they_may_buy_a_contact(
         own in prop::option::of(0_u64..100),
         engine in prop::option::of(0_u64..100),
         stored in prop::option::of((0_u64..100, any::<bool>())),
@@ -37,14 +37,14 @@ proptest! {
             Ok(fits) if fits == size => prop_assert!(left >= size as u64),
             Ok(fits) => {
                 prop_assert_eq!(fits as u64, left);
-                prop_assert!(fits < size && hit_rate.likely_buys(left));
+                prop_assert!(fits < size && hit_rate.may_buy(left));
                 prop_assert_eq!(ceilings.own.reserved(), 0);
             }
             Err(Blocked::Until(until, _)) => {
                 prop_assert!(left < size as u64 && may_grow);
                 prop_assert_eq!(until, room.map(|_| now + SECOND));
             }
-            Err(Blocked::Over(_)) => prop_assert!(left < size as u64 && !hit_rate.likely_buys(left)),
+            Err(Blocked::Over(_)) => prop_assert!(left < size as u64 && !hit_rate.may_buy(left)),
         }
     }
 
