@@ -15,6 +15,9 @@ PYTHON ?= python3
 SMOKE_PYTHONS ?= python3.10 python3.11 python3.12 python3.13
 ROWS ?= 100000
 REPEAT ?= 3
+# How the wheel is built. `checks`: as the tests are, with debug assertions, and with the dependencies that are compiled
+# for them already. `release`: optimised.
+WHEEL ?= checks
 # What `make cluster` runs: full, or fast (Dask in full, one test each for Spark and Ray).
 CLUSTER ?= full
 
@@ -109,14 +112,16 @@ doc:
 rust-test:
 	$(call say,cargo test)
 	# Some servers of the tests are proxies for names that do not exist: those are not loopback addresses.
-	env -u EXACTBUYER_OFFLINE cargo test --locked $(ALL_RUST)
+	# All crates, so that dependencies get the features that they have in the wheel.
+	env -u EXACTBUYER_OFFLINE cargo test --locked --workspace
 
-# One optimised build for the checks and the figures. Always by the same interpreter: another one would
-# compile the Python half of the dependencies again.
+# Always by the same interpreter: another one would compile the Python half of the dependencies again.
 wheel: what-is-needed
 	$(call say,build the wheel from this checkout (compiles Rust: some minutes the first time))
 	rm -rf $(DIST)
-	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(DIST) .
+	$(PYTHON) -m pip wheel --no-deps --wheel-dir $(DIST) $(if $(filter checks,$(WHEEL)),$(AS_IN_TESTS)) .
+
+AS_IN_TESTS := --config-settings=build-args='--profile=dev --features=as-in-tests'
 
 # Proves that the wheel declares all that it needs: installs only the wheel with its dependencies, on every Python
 # that is installed here.
@@ -141,7 +146,7 @@ types: installed
 
 python-test: installed
 	$(call say,pytest with a canary for a key)
-	$(CHECK)/bin/python tests/canary/run_with_canary.py
+	$(CHECK)/bin/python tests/canary/run_with_canary.py --numprocesses=auto
 
 # ---- the documentation ----
 
@@ -257,7 +262,8 @@ profiled-wheel: $(BENCH)/made
 	PATH=$(CURDIR)/$(BENCH)/bin:$$PATH PROFILE=1 bash tests/platforms/build_wheel.sh \
 	  "$$(rustc -vV | sed -n 's/^host: //p')" linux $(DIST)
 
-# Always builds the wheel of this tree, as for the checks. With PROFILE=1, it is the profiled one.
+# Always builds the wheel of this tree, optimised. With PROFILE=1, it is the profiled one.
+bench bench-tables bench-stored: WHEEL = release
 bench-installed: $(if $(filter 1,$(PROFILE)),profiled-wheel,wheel) $(BENCH)/made
 	$(call say,install the package into $(BENCH))
 	$(BENCH)/bin/python -m pip install --quiet --force-reinstall $(DIST)/*.whl

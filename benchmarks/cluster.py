@@ -1,6 +1,6 @@
 """What frames of a cluster cost: `python benchmarks/cluster.py --engine dask --rows 100000,1000000`.
 
-Runs in the environment of `make cluster`. For each number of rows, one fresh process looks them up as one
+Runs in the environment of `make cluster WHEEL=release`. For each number of rows, one fresh process looks them up as one
 table of pandas, another as a frame of the engine, both against a sandbox in a process of its own. It prints,
 for both, the wall time of the first call (`wall_s`) and of a second call with another store (`again_s`); for
 the frame, also the processor time of the calling process and its memory above what it had before the first
