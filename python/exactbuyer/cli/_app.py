@@ -208,7 +208,9 @@ def run(arguments: list[str]) -> int:
     except ExactBuyerError as error:
         return _report(exit_code_of_error(type(error).__name__), in_options(error.message), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
+        # In the place of an interrupt, click raises its own exception.
+        cause = interrupt.__context__ if isinstance(interrupt, click.Abort) else interrupt
+        exit_code = ExitCode.TERMINATED if isinstance(cause, Terminated) else ExitCode.INTERRUPTED
         return _report(exit_code, "stopped; nothing was sent", as_json=as_json)
     except SystemExit:
         raise

@@ -186,7 +186,15 @@ def confirm(question: str, *, why: str, fix: str, otherwise: str) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{why}, and there is no terminal to ask you: {fix}")
-    if not click.confirm(question, err=True):
+    try:
+        is_confirmed = click.confirm(question, err=True)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        # Ctrl-D is no signal: it leaves the question without an answer.
+        is_confirmed = False
+        write_line("")
+    if not is_confirmed:
         raise UsageError(otherwise)
 
 
