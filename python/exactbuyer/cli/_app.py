@@ -9,7 +9,7 @@ import click
 
 from exactbuyer import BulkEnricher, __version__
 from exactbuyer.cli._io.excel_output import check_cells
-from exactbuyer.cli._io.joining import keeps_bytes
+from exactbuyer.cli._io.joining import check_encoding
 from exactbuyer.cli._io.opening import Survey, surveyed
 from exactbuyer.cli._io.output import check_output
 from exactbuyer.exceptions import ExactBuyerError
@@ -239,8 +239,10 @@ def _survey(options: CommandOptions, enricher: BulkEnricher, output: Location | 
     if location.kind != "jsonl":
         # Read with the wrong delimiter its rows look broken, too: first its names.
         checked(source, options, enricher)
+    if output is not None:
+        check_encoding(source, output)
     options.check_online(enricher.settings.service)
-    return surveyed(source, keeps_bytes=output is None or keeps_bytes(source, output))
+    return surveyed(source)
 
 
 def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from exactbuyer.cli._io.encoding import BYTES, is_encoding
 from exactbuyer.cli._io.files import KINDS
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, REQUIRED_FIELDS
@@ -61,6 +62,15 @@ def credit_count(text: str) -> int:
 _GROUPED = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
 
 
+def encoding_name(text: str) -> str:
+    """The name of an encoding of text."""
+    if not (text == BYTES or is_encoding(text)):
+        raise click.BadParameter(
+            f"{text!r} is not an encoding that Python knows, such as cp1252, latin-1, utf-8 or utf-16"
+        )
+    return text
+
+
 def input_options() -> Callable[[FunctionT], FunctionT]:
     """What is read, and what of it is looked up."""
     return _all(
@@ -86,6 +96,13 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "kind",
             metavar="KIND",
             help=f"The kind of file that IN is, if its suffix does not tell: {_KINDS}.",
+        ),
+        click.option(
+            "--encoding",
+            type=encoding_name,
+            metavar="NAME",
+            help="The encoding of a text file, such as cp1252 for CSV from Excel. By default, UTF-8. The "
+            "output is always UTF-8; only with the word bytes, the bytes of CSV are copied as they are.",
         ),
         click.option(
             "--skip-rows",
