@@ -114,8 +114,12 @@ MISTAKES = {
         "'results.problems'. If there are lines above the names of the columns, pass --skip-rows N"
     ),
     "--by mail,results.problems": (
-        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column. If there "
-        "are lines above the names of the columns, pass --skip-rows N"
+        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column, as in "
+        "--by linkedin --by email"
+    ),
+    "--by Mail,Results.Problems=email": (
+        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column, as in "
+        "--by linkedin --by email"
     ),
     "--refresh --store-only": (
         "--refresh asks for everything again, and --store-only asks for nothing: leave out one of them"
@@ -146,3 +150,13 @@ def test_the_column_of_reasons_speaks_of_options(tmp_path: Path) -> None:
     told = output.read_text()
     assert "pass their separator, as in --split ';'" in told
     assert "write it with +, or set --default-region" in told
+
+
+@pytest.mark.parametrize(("command", "has_output"), [("enrich", True), ("plan", False)])
+def test_a_second_file_is_told_how_an_output_is_named(
+    command: str, *, has_output: bool, tmp_path: Path
+) -> None:
+    done = run(command, "in.csv", "out.csv", "--by", "mail", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"only one file is read, IN: " in done.stderr
+    assert (b"name the output with -o OUT" in done.stderr) == has_output

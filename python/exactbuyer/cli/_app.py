@@ -21,6 +21,7 @@ from ._command_options import CommandOptions
 from ._console import Console, confirm, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
     ASK_ABOVE_CREDITS,
+    ReadsOneFile,
     column_options,
     input_options,
     money_options,
@@ -66,6 +67,7 @@ _EXIT_CODES = "\n".join(
 
 
 @commands.command(
+    cls=ReadsOneFile,
     short_help="Look up the rows of IN and add what was found as columns.",
     epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
 )
@@ -162,7 +164,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     return result.exit_code
 
 
-@commands.command(short_help="Show what `enrich` would send and could cost. Needs no key.")
+@commands.command(cls=ReadsOneFile, short_help="Show what `enrich` would send and could cost. Needs no key.")
 @input_options()
 @money_options()
 @column_options()

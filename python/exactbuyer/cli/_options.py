@@ -28,6 +28,21 @@ ASK_ABOVE_CREDITS = 1_000
 _KINDS = f"{', '.join(KINDS)}; .gz or .zst after it"
 
 
+class ReadsOneFile(click.Command):
+    """A command that reads one file: for each further argument, it says how that is given."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the arguments; `ctx` is this command's."""
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            has_output = any(option.name == "output" for option in self.params)
+            output = "name the output with -o OUT, and " if has_output else ""
+            ctx.fail(f"only one file is read, IN: {output}pass --by once for each column")
+        return rest
+
+
 def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], FunctionT]:
     def decorate(function: FunctionT) -> FunctionT:
         for option in reversed(options):

@@ -57,7 +57,7 @@ WORDS: Mapping[str, str] = {
     "seconds": "a number of seconds",
     "see_reasons": "see the column of reasons",
     "separate_values": "pass their separator, as in --split ';'",
-    "several_columns": "pass --by once for each column",
+    "several_columns": "pass --by once for each column, as in --by linkedin --by email",
     "separators": "a separator such as ';', or that of one column, as in 'emails=;'",
     "unknown_and_resolve": f"exactbuyer store unknown; then {RESOLVE}",
     "use_no_store": "pass --store none to keep nothing",
