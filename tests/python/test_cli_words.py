@@ -6,9 +6,10 @@ import copy
 import pickle
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import run
+from cli_runs import against, run
 
 from exactbuyer import BulkEnricher, ConfigError, _core
 from exactbuyer.cli._options import (
@@ -20,6 +21,9 @@ from exactbuyer.cli._options import (
 )
 from exactbuyer.cli._words import STORE_WORDS, WORDS, in_options
 from exactbuyer.report.message import PYTHON, TABLE, Message, Term, about
+
+if TYPE_CHECKING:
+    from exactbuyer.sandbox import Sandbox
 
 SOURCES = Path(__file__).parents[2] / "python" / "exactbuyer"
 
@@ -160,3 +164,25 @@ def test_a_second_file_is_told_how_an_output_is_named(
     assert done.returncode == 2
     assert b"only one file is read, IN: " in done.stderr
     assert (b"name the output with -o OUT" in done.stderr) == has_output
+
+
+def test_each_line_says_which_program_it_is_from(tmp_path: Path, everybody: Sandbox) -> None:
+    everybody.fail("status_503", request=1)
+    (tmp_path / "in.csv").write_text("note\n\nid,mail\n1,ana@acme.example\n")
+    done = run(
+        "enrich",
+        "in.csv",
+        "--by",
+        "mail",
+        "--store",
+        "none",
+        "-o",
+        "out.csv",
+        *against(everybody),
+        cwd=tmp_path,
+    )
+    told, receipt = done.stderr.decode().split("COMPLETE", 1)
+    assert "paid" in receipt
+    header, sent_again = told.splitlines()
+    assert header == "exactbuyer: in.csv: the header is line 3; no line above it is looked up"
+    assert re.match(r"exactbuyer: \d\d:\d\d:\d\d enrich: a request for 1 lookup was not charged", sent_again)

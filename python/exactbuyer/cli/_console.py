@@ -41,7 +41,7 @@ class Console:
     def showing_log(self) -> Generator[None]:
         """Inside, the package's own log and warnings are written, too, as plain lines."""
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(logging.Formatter("exactbuyer: %(asctime)s %(message)s", "%H:%M:%S"))
         # The command line shows some of it in its own words, such as the receipt.
         hidden = ["shown_by_cli", *(["shown_unless_quiet"] if self.quiet else [])]
         handler.addFilter(lambda record: not any(getattr(record, mark, False) for mark in hidden))
