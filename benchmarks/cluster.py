@@ -1,10 +1,10 @@
 """What frames of a cluster cost: `python benchmarks/cluster.py --engine dask --rows 100000,1000000`.
 
-Runs in the environment of `make cluster WHEEL=release`. For each number of rows, one fresh process looks them up as one
-table of pandas, another as a frame of the engine, both against a sandbox in a process of its own. It prints,
-for both, the wall time of the first call (`wall_s`) and of a second call with another store (`again_s`); for
-the frame, also the processor time of the calling process and its memory above what it had before the first
-call, and the time until the result was counted once.
+Runs in the environment of `make cluster WHEEL=release`. For each number of rows, one fresh process looks them
+up as one table of pandas, another as a frame of the engine, both against a sandbox in a process of its own.
+It prints, for both, the wall time of the first call (`wall_s`) and of a second call with another store
+(`again_s`); for the frame, also the processor time of the calling process and its memory above what it had
+before the first call, and the time until the result was counted once.
 
 Before the first call, the engine has read ten rows, and its workers have imported the package: that is the
 start of the engine. Its own code is warm only for the second call.

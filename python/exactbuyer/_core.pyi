@@ -244,9 +244,6 @@ class CsvPart:
     def table(self) -> Batches:
         """All columns, as text. Raises `ValueError` for bytes that are not UTF-8."""
 
-    def check_text(self) -> None:
-        """Raises `ValueError` if something is not UTF-8."""
-
     def beside(self, added: Batches, dropped: list[str], defuse: bool) -> bytes:
         """The records without some columns, and with others beside them."""
 

@@ -78,9 +78,11 @@ def answered(file: Path, sandbox: Sandbox, answer: bytes) -> tuple[int, str]:
 def test_a_question_can_be_answered(tmp_path: Path, everybody: Sandbox) -> None:
     file = tmp_path / "many.csv"
     file.write_text(people(1_001))
-    ending, shown = answered(file, everybody, b"n\n")
-    assert (ending, "nothing was sent" in shown) == (ExitCode.USAGE, True)
-    assert "Spend up to 1,001 credits?" in shown
+    # The last is Ctrl-D: no answer, and no signal either.
+    for answer in (b"n\n", b"\x04"):
+        ending, shown = answered(file, everybody, answer)
+        assert (ending, "exactbuyer: nothing was sent" in shown.splitlines()) == (ExitCode.USAGE, True)
+        assert "Spend up to 1,001 credits?" in shown
     assert not everybody.ledger.requests
     ending, shown = answered(file, everybody, b"y\n")
     assert (ending, everybody.ledger.credits) == (ExitCode.DONE, 1_001), shown

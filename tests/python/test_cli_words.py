@@ -6,9 +6,10 @@ import copy
 import pickle
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import run
+from cli_runs import against, run
 
 from exactbuyer import BulkEnricher, ConfigError, _core
 from exactbuyer.cli._options import (
@@ -20,6 +21,9 @@ from exactbuyer.cli._options import (
 )
 from exactbuyer.cli._words import STORE_WORDS, WORDS, in_options
 from exactbuyer.report.message import PYTHON, TABLE, Message, Term, about
+
+if TYPE_CHECKING:
+    from exactbuyer.sandbox import Sandbox
 
 SOURCES = Path(__file__).parents[2] / "python" / "exactbuyer"
 
@@ -114,8 +118,12 @@ MISTAKES = {
         "'results.problems'. If there are lines above the names of the columns, pass --skip-rows N"
     ),
     "--by mail,results.problems": (
-        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column. If there "
-        "are lines above the names of the columns, pass --skip-rows N"
+        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column, as in "
+        "--by linkedin --by email"
+    ),
+    "--by Mail,Results.Problems=email": (
+        "--by names a column that the table lacks (number 2 of 2): pass --by once for each column, as in "
+        "--by linkedin --by email"
     ),
     "--refresh --store-only": (
         "--refresh asks for everything again, and --store-only asks for nothing: leave out one of them"
@@ -146,3 +154,35 @@ def test_the_column_of_reasons_speaks_of_options(tmp_path: Path) -> None:
     told = output.read_text()
     assert "pass their separator, as in --split ';'" in told
     assert "write it with +, or set --default-region" in told
+
+
+@pytest.mark.parametrize(("command", "has_output"), [("enrich", True), ("plan", False)])
+def test_a_second_file_is_told_how_an_output_is_named(
+    command: str, *, has_output: bool, tmp_path: Path
+) -> None:
+    done = run(command, "in.csv", "out.csv", "--by", "mail", cwd=tmp_path)
+    assert done.returncode == 2
+    assert b"only one file is read, IN: " in done.stderr
+    assert (b"name the output with -o OUT" in done.stderr) == has_output
+
+
+def test_each_line_says_which_program_it_is_from(tmp_path: Path, everybody: Sandbox) -> None:
+    everybody.fail("status_503", request=1)
+    (tmp_path / "in.csv").write_text("note\n\nid,mail\n1,ana@acme.example\n")
+    done = run(
+        "enrich",
+        "in.csv",
+        "--by",
+        "mail",
+        "--store",
+        "none",
+        "-o",
+        "out.csv",
+        *against(everybody),
+        cwd=tmp_path,
+    )
+    told, receipt = done.stderr.decode().split("COMPLETE", 1)
+    assert "paid" in receipt
+    header, sent_again = told.splitlines()
+    assert header == "exactbuyer: in.csv: the header is line 3; no line above it is looked up"
+    assert re.match(r"exactbuyer: \d\d:\d\d:\d\d enrich: a request for 1 lookup was not charged", sent_again)

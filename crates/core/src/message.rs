@@ -52,6 +52,8 @@ crate::listed! {
         AskWithoutStoreOnly = "ask_without_store_only",
         /// A type of Arrow may be given, too.
         OrArrowType = "or_arrow_type",
+        /// Read a text in the encoding in which it was written.
+        ReadEncoding = "read_encoding",
         /// Decide about the lookups in doubt.
         ResolveDoubts = "resolve_doubts",
         /// Look at the reasons of the rows.

@@ -12,10 +12,7 @@ use super::writing::{CellStyle, CellWriter, writable};
 impl Record {
     /// The error for a cell that is not UTF-8.
     fn not_text(&self) -> Broken {
-        Broken::new(format!(
-            "the record in line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t utf-8",
-            self.line
-        ))
+        Broken::new(format!("the record in line {} is not UTF-8", self.line))
     }
 }
 
@@ -79,23 +76,6 @@ impl CsvBlock {
             column.append_option(text.map_err(|_| record.not_text())?);
         }
         Ok(column.finish())
-    }
-
-    /// Checks that every cell is UTF-8, as [`text`](Self::text) requires.
-    ///
-    /// # Errors
-    /// If a cell is not UTF-8.
-    pub fn check_text(&self) -> Result<(), Broken> {
-        if std::str::from_utf8(&self.records.bytes).is_ok() {
-            return Ok(());
-        }
-        let is_text =
-            |record: &Record| std::str::from_utf8(self.records.slice(record.first..record.end)).is_ok();
-        self.records
-            .all
-            .iter()
-            .find(|record| !is_text(record))
-            .map_or(Ok(()), |record| Err(record.not_text()))
     }
 
     /// Writes the records with more columns to their right. `added` has one row for each record.

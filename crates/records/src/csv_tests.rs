@@ -142,10 +142,7 @@ fn what_is_broken_is_named_by_its_line_and_never_shown() {
 fn what_is_not_utf8_stays_what_it_is_and_is_no_text() {
     let (blocks, _) = cut(b"a,b\nM\xfcller,2\n", 100, 10);
     let told = blocks.last().unwrap().text(0).unwrap_err().to_string();
-    assert!(told.starts_with("the record in line 2 is not UTF-8"), "{told}");
-    assert_eq!(blocks.last().unwrap().check_text().unwrap_err().to_string(), told);
-    let (text, _) = cut("a,b\nMüller,2\n".as_bytes(), 100, 10);
-    assert!(text.iter().all(|block| block.check_text().is_ok()));
+    assert_eq!(told, "the record in line 2 is not UTF-8");
     let mut bytes = Vec::new();
     let block = blocks.last().unwrap();
     block.beside(&[one_column(1, "+")], &[], CellStyle::Plain, &mut bytes).unwrap();

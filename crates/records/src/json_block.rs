@@ -221,10 +221,7 @@ impl JsonBlock {
         let text = self.0.slice(record.first..record.end);
         serde_json::from_slice(text).map(|Members(members)| members).map_err(|error| {
             if std::str::from_utf8(text).is_err() {
-                return Broken::new(format!(
-                    "line {} is not UTF-8: convert the file first, as with iconv -f cp1252 -t utf-8",
-                    record.line
-                ));
+                return Broken::new(format!("line {} is not UTF-8", record.line));
             }
             Broken::new(format!(
                 "line {} is not a JSON object (column {}): JSON Lines has one object a line",

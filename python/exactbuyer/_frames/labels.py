@@ -83,12 +83,16 @@ _NAMED = 20
 
 
 def is_made_of(label: object, names: Sequence[Hashable]) -> bool:
-    """Whether it is several of the names."""
+    """Whether it is several of the names, in upper or lower case."""
     if isinstance(label, str):
-        parts: Sequence[Hashable] = [part.strip() for part in label.split(",")]
+        parts: Sequence[Hashable] = label.split(",") if "," in label else ()
     else:
         parts = cast("tuple[Hashable, ...]", label) if isinstance(label, tuple) else ()
-    return bool(parts) and set(parts) <= set(names)
+    return bool(parts) and {*map(_in_any_case, parts)} <= {*map(_in_any_case, names)}
+
+
+def _in_any_case(name: Hashable) -> Hashable:
+    return _look(name).casefold() if isinstance(name, str) else name
 
 
 def looks_personal(name: object) -> bool:

@@ -10,14 +10,16 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import NoReturn
 
+from ._signals import end_by_signal
 from .exit_codes import ExitCode
 
-__all__ = ["ExitCode", "main"]
+__all__ = ["ExitCode", "main", "run_as_process"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line, as `exactbuyer` and `python -m exactbuyer` do.
+    """Runs the command line, and returns: for programs that use it as a function.
 
     Args:
         arguments: The arguments after the program's name. `None`: those of the process.
@@ -39,6 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # While modules are imported, which takes a moment: the commands have their own handlers.
         return ExitCode.INTERRUPTED
+
+
+def run_as_process() -> NoReturn:
+    """Runs the command line, and ends the process, as `exactbuyer` and `python -m exactbuyer` do.
+
+    On POSIX, a command that was stopped by Ctrl-C or SIGTERM dies by the signal, so that a shell stops its
+    loop, too. It shows this as exit code 130 or 143.
+    """
+    exit_code = main()
+    end_by_signal(exit_code)
+    sys.exit(exit_code)
 
 
 def _dispatch(options: list[str]) -> int:

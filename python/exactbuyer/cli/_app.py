@@ -9,7 +9,7 @@ import click
 
 from exactbuyer import BulkEnricher, __version__
 from exactbuyer.cli._io.excel_output import check_cells
-from exactbuyer.cli._io.joining import keeps_bytes
+from exactbuyer.cli._io.joining import check_encoding
 from exactbuyer.cli._io.opening import Survey, surveyed
 from exactbuyer.cli._io.output import check_output
 from exactbuyer.exceptions import ExactBuyerError
@@ -21,6 +21,7 @@ from ._command_options import CommandOptions
 from ._console import Console, confirm, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
     ASK_ABOVE_CREDITS,
+    ReadsOneFile,
     column_options,
     input_options,
     money_options,
@@ -66,6 +67,7 @@ _EXIT_CODES = "\n".join(
 
 
 @commands.command(
+    cls=ReadsOneFile,
     short_help="Look up the rows of IN and add what was found as columns.",
     epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
 )
@@ -162,7 +164,7 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     return result.exit_code
 
 
-@commands.command(short_help="Show what `enrich` would send and could cost. Needs no key.")
+@commands.command(cls=ReadsOneFile, short_help="Show what `enrich` would send and could cost. Needs no key.")
 @input_options()
 @money_options()
 @column_options()
@@ -208,7 +210,9 @@ def run(arguments: list[str]) -> int:
     except ExactBuyerError as error:
         return _report(exit_code_of_error(type(error).__name__), in_options(error.message), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
-        exit_code = ExitCode.TERMINATED if isinstance(interrupt, Terminated) else ExitCode.INTERRUPTED
+        # In the place of an interrupt, click raises its own exception.
+        cause = interrupt.__context__ if isinstance(interrupt, click.Abort) else interrupt
+        exit_code = ExitCode.TERMINATED if isinstance(cause, Terminated) else ExitCode.INTERRUPTED
         return _report(exit_code, "stopped; nothing was sent", as_json=as_json)
     except SystemExit:
         raise
@@ -237,8 +241,10 @@ def _survey(options: CommandOptions, enricher: BulkEnricher, output: Location | 
     if location.kind != "jsonl":
         # Read with the wrong delimiter its rows look broken, too: first its names.
         checked(source, options, enricher)
+    if output is not None:
+        check_encoding(source, output)
     options.check_online(enricher.settings.service)
-    return surveyed(source, keeps_bytes=output is None or keeps_bytes(source, output))
+    return surveyed(source)
 
 
 def _plan(options: CommandOptions, survey: Survey | None, enricher: BulkEnricher) -> Plan:

@@ -13,7 +13,8 @@ from typing import Any, cast
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
-from exactbuyer.cli._io.files import STANDARD, Location, location_of
+from exactbuyer.cli._io.encoding import BYTES
+from exactbuyer.cli._io.files import BINARY, STANDARD, Location, location_of
 from exactbuyer.cli._io.opening import Survey, is_enriched, opened
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
@@ -43,7 +44,13 @@ class CommandOptions:
         location = location_of(self["path"], self["kind"], "--from")
         if self["sheet"] is not None and location.kind != "xlsx":
             raise UsageError(f"--sheet is for .xlsx, and the input is {location.kind}: leave it out")
-        return location
+        if self["encoding"] is not None and location.kind in BINARY:
+            raise UsageError(f"--encoding is for text files, and the input is {location.kind}: leave it out")
+        if self["encoding"] == BYTES and location.kind not in DELIMITERS:
+            raise UsageError(
+                f"--encoding bytes is for CSV, and the input is {location.kind}: name its encoding"
+            )
+        return replace(location, encoding=self["encoding"])
 
     def delimiter(self) -> str | None:
         """The character between cells."""

@@ -41,7 +41,7 @@ class Console:
     def showing_log(self) -> Generator[None]:
         """Inside, the package's own log and warnings are written, too, as plain lines."""
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(logging.Formatter("exactbuyer: %(asctime)s %(message)s", "%H:%M:%S"))
         # The command line shows some of it in its own words, such as the receipt.
         hidden = ["shown_by_cli", *(["shown_unless_quiet"] if self.quiet else [])]
         handler.addFilter(lambda record: not any(getattr(record, mark, False) for mark in hidden))
@@ -186,7 +186,15 @@ def confirm(question: str, *, why: str, fix: str, otherwise: str) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{why}, and there is no terminal to ask you: {fix}")
-    if not click.confirm(question, err=True):
+    try:
+        is_confirmed = click.confirm(question, err=True)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        # Ctrl-D is no signal: it leaves the question without an answer.
+        is_confirmed = False
+        write_line("")
+    if not is_confirmed:
         raise UsageError(otherwise)
 
 

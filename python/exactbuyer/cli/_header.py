@@ -27,7 +27,7 @@ def check_header(names: list[str], location: Location) -> None:
 
     Raises:
         UsageError: The header lacks a label.
-        ConfigError: The same, if the lines above it were counted.
+        ConfigError: The same, if the lines above it were counted, or a label is several of its names.
     """
     kind, labels, skipped = location.kind, location.labels, location.skip_rows is not None
     if any(map(looks_personal, names)):
@@ -43,7 +43,8 @@ def check_header(names: list[str], location: Location) -> None:
     what, check = ("rows", "--sheet") if kind == "xlsx" else ("lines", "--delimiter")
     also = f"; also check {check}" if sum(map(bool, names)) == 1 else ""
     if_lower = f"If there are {what} above the names of the columns, pass --skip-rows N{also}"
-    if not name_columns(names) and not any(is_made_of(label, names) for label in labels):
+    is_several = any(is_made_of(label, names) for label in labels)
+    if not name_columns(names) and not is_several:
         raise UsageError(
             "the record with the names of the columns lacks one of --by. It is not shown, because it may be "
             "a person's data: correct --by, or put a record with the names of the columns before it. "
@@ -52,7 +53,7 @@ def check_header(names: list[str], location: Location) -> None:
     try:
         check_labels([*names], [matching_label(names, label) for label in labels])
     except ConfigError as error:
-        if skipped:
+        if skipped or is_several:
             raise
         raise UsageError(f"{in_options(error.message)}. {if_lower}") from None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from exactbuyer.cli._io.encoding import BYTES, is_encoding
 from exactbuyer.cli._io.files import KINDS
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, REQUIRED_FIELDS
@@ -25,6 +26,21 @@ FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
 ASK_ABOVE_CREDITS = 1_000
 
 _KINDS = f"{', '.join(KINDS)}; .gz or .zst after it"
+
+
+class ReadsOneFile(click.Command):
+    """A command that reads one file: for each further argument, it says how that is given."""
+
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the arguments; `ctx` is this command's."""
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            has_output = any(option.name == "output" for option in self.params)
+            output = "name the output with -o OUT, and " if has_output else ""
+            ctx.fail(f"only one file is read, IN: {output}pass --by once for each column")
+        return rest
 
 
 def _all(*options: Callable[[FunctionT], FunctionT]) -> Callable[[FunctionT], FunctionT]:
@@ -61,6 +77,15 @@ def credit_count(text: str) -> int:
 _GROUPED = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+")
 
 
+def encoding_name(text: str) -> str:
+    """The name of an encoding of text."""
+    if not (text == BYTES or is_encoding(text)):
+        raise click.BadParameter(
+            f"{text!r} is not an encoding that Python knows, such as cp1252, latin-1, utf-8 or utf-16"
+        )
+    return text
+
+
 def input_options() -> Callable[[FunctionT], FunctionT]:
     """What is read, and what of it is looked up."""
     return _all(
@@ -86,6 +111,13 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "kind",
             metavar="KIND",
             help=f"The kind of file that IN is, if its suffix does not tell: {_KINDS}.",
+        ),
+        click.option(
+            "--encoding",
+            type=encoding_name,
+            metavar="NAME",
+            help="The encoding of a text file, such as cp1252 for CSV from Excel. By default, UTF-8. The "
+            "output is always UTF-8; only with the word bytes, the bytes of CSV are copied as they are.",
         ),
         click.option(
             "--skip-rows",

@@ -5,10 +5,12 @@ A closed terminal sends SIGHUP. Windows sends Ctrl-Break (SIGBREAK) where other 
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from .exit_codes import ExitCode
@@ -81,3 +83,32 @@ class Signals:
 
 def _survives(number: int) -> bool:
     return signal.Signals(number).name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN
+
+
+def end_by_signal(exit_code: int) -> None:
+    """Ends the process by the signal that an exit code stands for, once everything is written and closed.
+
+    A shell stops its loop or script only if the command dies by the signal. After one that exits with 130, it
+    goes on: the command may have used Ctrl-C for something of its own, as editors do
+    (https://www.cons.org/cracauer/sigint.html). In a loop over files, the next file would then be paid for.
+
+    Returns:
+        Nothing, if the exit code stands for no signal, on Windows, and if the process survives: the first
+        process of a container ignores signals that it does not handle.
+    """
+    number = _SIGNALS.get(exit_code)
+    if number is None or os.name != "posix":
+        return
+    for stream in (sys.stdout, sys.stderr):
+        # It may be closed, or its reader may be gone.
+        with suppress(Exception):
+            stream.flush()
+    signal.signal(number, signal.SIG_DFL)
+    signal.raise_signal(number)
+
+
+_SIGNALS: dict[int, signal.Signals] = {
+    ExitCode.INTERRUPTED: signal.SIGINT,
+    # A closed terminal, too: its exit code is that of SIGTERM.
+    ExitCode.TERMINATED: signal.SIGTERM,
+}

@@ -52,11 +52,12 @@ WORDS: Mapping[str, str] = {
     "or_arrow_type": "",
     "plan_problems": "",
     "price_example": "--credit-price 0.05 EUR",
+    "read_encoding": "correct it, or pass the encoding of the file, as in --encoding cp1252",
     "resolve_doubts": f"exactbuyer store {RESOLVE}",
     "seconds": "a number of seconds",
     "see_reasons": "see the column of reasons",
     "separate_values": "pass their separator, as in --split ';'",
-    "several_columns": "pass --by once for each column",
+    "several_columns": "pass --by once for each column, as in --by linkedin --by email",
     "separators": "a separator such as ';', or that of one column, as in 'emails=;'",
     "unknown_and_resolve": f"exactbuyer store unknown; then {RESOLVE}",
     "use_no_store": "pass --store none to keep nothing",
@@ -67,6 +68,7 @@ WORDS: Mapping[str, str] = {
 STORE_WORDS: Mapping[str, str] = {
     **WORDS,
     "na_values": "--na-value of `exactbuyer enrich`",
+    "read_encoding": "correct it",
     "separate_values": "pass them one by one",
 }
 """The words about WHOM in the commands of the store, which have other options."""

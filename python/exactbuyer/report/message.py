@@ -25,6 +25,7 @@ PYTHON: Mapping[str, str] = {
     "or_arrow_type": ", or pass a type of Arrow",
     "plan_problems": " (plan.problems)",
     "price_example": "credit_price=(0.05, 'EUR')",
+    "read_encoding": "correct it, or read its source in the right encoding, such as cp1252",
     "resolve_doubts": 'enricher.resolve_unknown("resend"), ("drop") or ("not_charged")',
     "seconds": "a timedelta or a number of seconds",
     "see_reasons": "see results.problems",

@@ -67,9 +67,10 @@ fn the_corpus_holds() {
     assert_eq!(kinds.len(), FieldType::ALL.len() + REASONS.len(), "{kinds:?}");
 }
 
-const REASONS: [Invalid; 35] = [
+const REASONS: [Invalid; 36] = [
     Invalid::Empty,
     Invalid::ControlCharacter,
+    Invalid::ReplacementCharacter,
     Invalid::Unrecognised,
     Invalid::Disagrees { given: FieldType::Phone, seen: FieldType::Email },
     Invalid::CutOff,

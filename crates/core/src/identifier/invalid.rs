@@ -17,6 +17,8 @@ pub enum Invalid {
     /// A control character (NUL, tab, line break, …) inside the value. Example: an address with a
     /// line break inside.
     ControlCharacter,
+    /// U+FFFD inside the value: it stands for bytes that are not UTF-8. Example: `jos\u{fffd}@acme.example`.
+    ReplacementCharacter,
     /// The text does not look like an e-mail address, a phone number or a profile. Example:
     /// `hello`.
     Unrecognised,
@@ -115,6 +117,7 @@ impl Invalid {
         match self {
             Self::Empty => "blank: nothing to look up",
             Self::ControlCharacter => "a control character inside: is this more than one value, or not text?",
+            Self::ReplacementCharacter => "a letter that could not be read as text (U+FFFD): ",
             Self::Unrecognised => {
                 "not recognised as an e-mail address, phone number or social profile: if it is \
                  one, give its field type"
@@ -195,6 +198,7 @@ impl Invalid {
             Self::Several | Self::EmailSeveral | Self::PhoneSeveral | Self::SocialSeveral => {
                 message!("{}{}", self.text(), Advice::SeparateValues)
             }
+            Self::ReplacementCharacter => message!("{}{}", self.text(), Advice::ReadEncoding),
             Self::Placeholder => message!("{}{}", self.text(), Setting::NaValues),
             Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Setting::DefaultRegion),
             _ => self.text().into(),

@@ -31,8 +31,10 @@ pub(super) fn clean(text: &str) -> Result<Cow<'_, str>, Invalid> {
     let text = text.trim_matches(|c: char| {
         c.is_whitespace() || c.is_control() || is_blank(c) || is_unseen(c) || is_joiner(c) || is_private(c)
     });
-    // U+FFFD stands for bytes that were not UTF-8.
-    if text.chars().any(|c| c.is_control() || c == '\u{fffd}') {
+    if text.contains('\u{fffd}') {
+        return Err(Invalid::ReplacementCharacter);
+    }
+    if text.contains(char::is_control) {
         return Err(Invalid::ControlCharacter);
     }
     // After folding, a blank that followed an invisible character can be at an end.

@@ -136,10 +136,6 @@ impl CsvPart {
         batches_of(py, vec![name.to_owned()], vec![Arc::new(cells)])
     }
 
-    fn check_text(&self, py: Python<'_>) -> PyResult<()> {
-        py.detach(|| self.block.check_text()).or_raise(py)
-    }
-
     fn table(&self, py: Python<'_>) -> PyResult<Batches> {
         let columns: Vec<_> = py
             .detach(|| {

@@ -59,6 +59,7 @@ class Location:
         sheet: The sheet to read; `None`: the first visible one.
         skip_rows: How many lines are above the header; `None`: the header is searched for.
         labels: The columns to look up, by which the header is found.
+        encoding: The encoding of its text, or `encoding.BYTES`; `None`: UTF-8.
     """
 
     path: str
@@ -68,6 +69,7 @@ class Location:
     sheet: str | None = None
     skip_rows: int | None = None
     labels: tuple[str, ...] = ()
+    encoding: str | None = None
 
     @property
     def is_standard(self) -> bool:

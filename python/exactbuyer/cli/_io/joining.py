@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import Batches, CsvPart, JsonPart, csv_lines, csv_record, json_lines
-from exactbuyer.cli.exit_codes import FileError
+from exactbuyer.cli.exit_codes import FileError, UsageError
 
 from .excel_output import ExcelSink, sheet_name
 from .outline import Joiner, Outline, notes_of, schema_of
@@ -27,11 +27,9 @@ class CsvBeside(Joiner):
     """From CSV to CSV with the same delimiter: every byte stays."""
 
     def head(self) -> bytes:
-        self._source.warn_of_text(self._source.header)
         return cast("bytes", self._source.header.beside_names(self._outline.added, self._outline.dropped))
 
     def join(self, part: CsvPart, block: Batches) -> bytes:
-        self._source.warn_of_text(part)
         return part.beside(self._outline.safe(block), self._outline.dropped, self._outline.defuse)
 
     def tail(self) -> bytes:
@@ -99,6 +97,19 @@ def keeps_bytes(source: Source, output: Location) -> bool:
     return isinstance(source, JsonSource) and kind == "jsonl"
 
 
+def check_encoding(source: Source, output: Location) -> None:
+    """Refuses bytes of an unknown encoding if they would have to become text.
+
+    Raises:
+        UsageError: The rows are not copied byte for byte.
+    """
+    if isinstance(source, CsvSource) and source.is_bytes and not keeps_bytes(source, output):
+        raise UsageError(
+            "--encoding bytes is for CSV that becomes CSV with the same delimiter: pass the encoding of the "
+            "input, such as --encoding cp1252"
+        )
+
+
 def joiner_of(outline: Outline, output: Location) -> Joiner:
     """The joiner from the source's kind of file to that of the output."""
     source, kind = outline.source, output.kind
@@ -106,8 +117,7 @@ def joiner_of(outline: Outline, output: Location) -> Joiner:
         return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
     if kind == "xlsx":
         return CsvLines(outline, ",")
-    if isinstance(source, CsvSource):
-        source.check_text(source.header)
+    check_encoding(source, output)
     if kind in DELIMITERS:
         return CsvLines(outline, output.delimiter or DELIMITERS[kind])
     twice = next((name for name, times in Counter(source.names).items() if times > 1), None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exactbuyer._frames.request import FIXED_COLUMNS
 from exactbuyer.cli.exit_codes import CommandError
 
+from .encoding import BYTES
 from .excel_input import ExcelSource, names_of
 from .parquet import ParquetSource
 from .sources import DELIMITERS, CsvSource, JsonSource, Source
@@ -46,9 +47,9 @@ def is_enriched(location: Location) -> bool:
     """Whether a file is an earlier output: it has the columns that every output has, under any prefix."""
     if location.kind not in DELIMITERS:
         return _has_fixed_columns(location)
-    # It may have been written with another delimiter.
+    # It may have been written with another delimiter, and with bytes that are not text.
     tried = dict.fromkeys((location.delimiter, *DELIMITERS.values(), ";", "|"))
-    return any(_has_fixed_columns(replace(location, delimiter=each)) for each in tried)
+    return any(_has_fixed_columns(replace(location, delimiter=each, encoding=BYTES)) for each in tried)
 
 
 def _has_fixed_columns(location: Location) -> bool:
@@ -69,21 +70,13 @@ def _are_enriched(names: list[str]) -> bool:
     return any(set(names).issuperset(prefix + other for other in others) for prefix in prefixes)
 
 
-def surveyed(source: Source, *, keeps_bytes: bool) -> Survey:
-    """Reads the whole input to its end, so that its errors are found before anything is sent.
-
-    Text must be UTF-8, except where `keeps_bytes` says that its bytes are copied unchanged.
-    """
+def surveyed(source: Source) -> Survey:
+    """Reads the whole input to its end, so that its errors are found before anything is sent."""
     if source.rows is not None:
         return Survey(source.rows, source.names)
     rows, names, parts = 0, dict.fromkeys(source.names), source.parts(_CHECKED_ROWS)
-    if isinstance(source, CsvSource) and keeps_bytes:
-        source.warn_of_text(source.header)
     for part in parts:
         rows += len(part)
         if isinstance(source, JsonSource):
             names.update(dict.fromkeys(source.names_of(part)))
-        elif isinstance(source, CsvSource):
-            look = source.warn_of_text if keeps_bytes else source.check_text
-            look(part)
     return Survey(rows, list(names))

@@ -15,6 +15,7 @@ from exactbuyer.cli._console import print_message
 from exactbuyer.cli.exit_codes import CommandError, FileError
 from exactbuyer.exceptions import ExactBuyerError
 
+from .encoding import BYTES, as_utf_8, what_it_is_instead
 from .files import Location, in_lines, packing_of
 from .preamble import Preamble, preamble_of
 
@@ -87,7 +88,7 @@ class CsvSource(_TextSource):
 
     Args:
         location: The file.
-        is_surveyed: The file was read before, and the warnings about its text were shown then.
+        is_surveyed: The file was read before, and the message about its header was shown then.
         preamble: What is above the header, if that is known already.
         blocks: What comes after the bytes in `preamble`; `None`: the file's bytes.
     """
@@ -100,7 +101,7 @@ class CsvSource(_TextSource):
         preamble: Preamble | None = None,
         blocks: Iterator[bytes] | None = None,
     ) -> None:
-        self._is_warned = is_surveyed
+        self.is_bytes = location.encoding == BYTES
         self.name = location.name
         usual = DELIMITERS.get(location.kind, ",")
         blocks = _as_text(location) if blocks is None else blocks
@@ -141,23 +142,6 @@ class CsvSource(_TextSource):
     def table(self, part: CsvPart) -> Batches:
         with file_errors(self.name):
             return part.table()
-
-    def check_text(self, part: CsvPart) -> None:
-        """Checks that a part is UTF-8, so that it can be written as another kind of file."""
-        with file_errors(self.name):
-            part.check_text()
-
-    def warn_of_text(self, part: CsvPart) -> None:
-        """Warns once if a part is not UTF-8. It is copied unchanged, and the added columns are UTF-8."""
-        if self._is_warned:
-            return
-        try:
-            self.check_text(part)
-        except CommandError as trouble:
-            self._is_warned = True
-            print_message(
-                f"warning: {trouble}, or what is written is in two encodings: what is added is UTF-8"
-            )
 
 
 class JsonSource(_TextSource):
@@ -208,16 +192,22 @@ def file_errors(name: str) -> Generator[None]:
 
 
 def _as_text(location: Location) -> Iterator[bytes]:
+    """The text of a file, in UTF-8."""
+    otherwise = "pass the file's own encoding"
+    if location.encoding is None:
+        otherwise = "pass its encoding, such as --encoding cp1252 for a file from Windows or Excel"
+        if location.kind in DELIMITERS:
+            otherwise += ", or --encoding bytes to copy its bytes as they are"
     blocks = location.blocks()
     for first in blocks:
         _check_beginning(location, first)
-        yield first
-        yield from blocks
+        with file_errors(location.name):
+            yield from as_utf_8(chain([first], blocks), location.encoding, otherwise=otherwise)
 
 
 def _check_beginning(location: Location, block: bytes) -> None:
-    """Refuses a file whose first bytes show that it is not text."""
-    what = None
+    """Refuses a file whose first bytes show that it is not text, or text of another encoding."""
+    what = what_it_is_instead(block, location.encoding)
     packing = packing_of(block)
     if packing:
         twice = "twice: unpack it once" if location.packing else f"pass --from {location.kind}.{packing}"
@@ -226,18 +216,7 @@ def _check_beginning(location: Location, block: bytes) -> None:
         what = "is a ZIP archive, or a spreadsheet: unpack it, or pass --from xlsx"
     elif block.startswith(b"PAR1"):
         what = "is Parquet: pass --from parquet"
-    elif _is_utf_16(block):
-        what = "is UTF-16: convert it first, as with iconv -f utf-16 -t utf-8, or save it as CSV UTF-8"
     elif location.kind == "jsonl" and block.lstrip().startswith(b"["):
         what = f"is an array, and should have one object a line: {in_lines(location.path)}"
     if what is not None:
         raise FileError(f"{location.name} {what}")
-
-
-def _is_utf_16(block: bytes) -> bool:
-    begins = block[:_SNIFFED_BYTES]
-    # Without a byte-order mark: every other byte of plain letters is 0.
-    return begins.startswith((b"\xff\xfe", b"\xfe\xff")) or begins.count(0) * 3 > len(begins)
-
-
-_SNIFFED_BYTES = 256

@@ -1,0 +1,127 @@
+"""A command that a signal stopped dies by it, so that a shell stops, too, and buys no further file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from cli_runs import COMMAND, PATIENCE_S, against, environment, people
+from test_cli_excel_limits import until
+
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli import _app as app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exactbuyer.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+
+SHELLS = [shell for shell in ("sh", "bash", "dash", "zsh") if shutil.which(shell)]
+
+
+def command(folder: Path, sandbox: Sandbox) -> list[str]:
+    """A command whose first request hangs. The output's place is still to be named."""
+    file = folder / "people.csv"
+    file.write_text(people(20))
+    sandbox.fail("hang", request=1)
+    given = ["enrich", file, "--by", "mail", *against(sandbox), "--chunk-size", 10, "--max-concurrency", 1]
+    return [*COMMAND, *map(str, given), "--store", "none", "--yes", "--grace", "0.1", "-o"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_ctrl_c_ends_the_loop_of_a_shell(shell: str, tmp_path: Path, everybody: Sandbox) -> None:
+    loop = 'cd "$0"; for name in one two; do "$@" "$name.csv"; echo "after $name"; done'
+    process = subprocess.Popen(
+        [shell, "-c", loop, str(tmp_path), *command(tmp_path, everybody)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    until(lambda: len(everybody.ledger.requests) == 1)
+    # As a terminal does: to the shell and to the command.
+    os.killpg(process.pid, signal.SIGINT)
+    out, told = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, out) == (-signal.SIGINT, b""), told
+    assert b"stopped by Ctrl-C" in told
+    assert b"Traceback" not in told
+    assert len(everybody.ledger.requests) == 1
+    assert not (tmp_path / "two.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
+def test_a_shell_shows_the_exit_codes_of_the_list(
+    number: signal.Signals, shown: int, tmp_path: Path, everybody: Sandbox
+) -> None:
+    process = subprocess.Popen(
+        ["sh", "-c", '"$@" & echo $!; wait $!; echo $?', "sh", *command(tmp_path, everybody), "out.csv"],
+        env=environment(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # What is ignored when a shell begins, as under `nohup`, stays ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    assert process.stdout is not None
+    of_command = int(process.stdout.readline())
+    until(lambda: len(everybody.ledger.requests) == 1)
+    os.kill(of_command, number)
+    out, told = process.communicate(timeout=PATIENCE_S)
+    assert int(out) == shown, told
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.TERMINATED)]
+)
+def test_a_signal_before_anything_is_sent_has_its_own_exit_code(
+    number: signal.Signals,
+    ending: ExitCode,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "in.csv").write_text(people(1))
+    monkeypatch.setattr(app, "_survey", lambda *_: signal.raise_signal(number))
+    # It returns: a program that uses it as a function must not be ended.
+    assert main(["enrich", str(tmp_path / "in.csv"), "--by", "mail", "--sandbox"]) == ending
+    assert "stopped; nothing was sent" in capsys.readouterr().err
+
+
+_ENDS_WITH = """
+import signal, sys
+from exactbuyer import cli
+if sys.argv[2] == "survives":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+cli.main = lambda: int(sys.argv[1])
+print("written")
+cli.run_as_process()
+"""
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "dies_by"),
+    [
+        (ExitCode.INTERRUPTED, signal.SIGINT),
+        (ExitCode.TERMINATED, signal.SIGTERM),
+        *((code, None) for code in sorted({*ExitCode} - {ExitCode.INTERRUPTED, ExitCode.TERMINATED})),
+    ],
+)
+def test_only_a_signal_ends_a_process_by_signal(exit_code: ExitCode, dies_by: signal.Signals | None) -> None:
+    # The first process of a container survives, because the system drops signals that it does not handle.
+    for how, expected in (("dies", int(exit_code) if dies_by is None else -dies_by), ("survives", exit_code)):
+        done = subprocess.run(
+            [sys.executable, "-c", _ENDS_WITH, str(int(exit_code)), how],
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (expected, b"written\n", b"")
