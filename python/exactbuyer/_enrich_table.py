@@ -133,7 +133,8 @@ class TableCalls:
             The same kind of table: the rows in order, your columns and index unchanged, then `status`,
             `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, each with the prefix.
             Columns that an earlier call added with this prefix are removed, even those that this call does
-            not add: for a second pass, pass another `prefix`. The receipt is `last_receipt`,
+            not add: for a second pass, pass another `prefix`. If the table's library cannot join the new
+            columns, they are returned as Arrow data, with a warning. The receipt is `last_receipt`,
             and is also under `"exactbuyer_receipt"` in pandas' `attrs` or the schema's metadata (not for a
             reader, whose schema is created before the receipt).
 
@@ -148,7 +149,8 @@ class TableCalls:
 
         Raises:
             ConfigError: A column is missing, has the name of a column to add, or has a type that cannot be
-                looked up. Nothing was sent.
+                looked up. Or the table's library cannot join the new columns, for example because it does not
+                have the type of one of them. Nothing was sent.
             TypeError: `data` is not a table. The message says what to pass instead.
             ExactBuyerError: A problem with settings, not with rows, such as a wrong key. The exception's
                 `table` has every row in its place.
@@ -158,7 +160,8 @@ class TableCalls:
             IncompleteWarning: Rows are open; their `status` says which.
             ColumnWarning: Ten or more rows are not empty, and more than nine in ten of these are `invalid`.
                 Or ten or more contacts were found, and none of them has a value for a column that you
-                defined, or none has a value that fits the type of that column.
+                defined, or none has a value that fits the type of that column. Or the new columns
+                could not be joined, and are returned as Arrow data.
 
         A call costs the same as `enrich`; for a reader, the same as `stream`.
 
@@ -197,6 +200,7 @@ class TableCalls:
                 call = self._session.begin(kind, "enrich_table", options, watch).work_on(frame)
             elif is_reader(data):
                 reader = reader_of(data, table_request, settings)
+                reader.rehearse()
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
                 return reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
