@@ -160,7 +160,8 @@ class TableCalls:
             IncompleteWarning: Rows are open; their `status` says which.
             ColumnWarning: Ten or more rows are not empty, and more than nine in ten of these are `invalid`.
                 Or ten or more contacts were found, and none of them has a value for a column that you
-                defined, or none has a value that fits the type of that column. Or the new columns
+                defined, or none has a value that fits the type of that column. Or this call removes columns
+                of an earlier one and does not add them again (before anything is sent). Or the new columns
                 could not be joined, and are returned as Arrow data.
 
         A call costs the same as `enrich`; for a reader, the same as `stream`.
@@ -193,6 +194,7 @@ class TableCalls:
                 # A job of the cluster may take long: what would end the call anyway should end it before.
                 self._session.check(options)
                 frame = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
+                frame.warn_of_removed()
                 frame.prepare()
                 kind = ClusterCall if settings.store is None else StoredClusterCall
                 watch = Watch(progress, frame.rows)
@@ -201,6 +203,7 @@ class TableCalls:
             elif is_reader(data):
                 reader = reader_of(data, table_request, settings)
                 reader.rehearse()
+                reader.warn_of_removed()
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
                 return reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
@@ -303,6 +306,7 @@ class TableCalls:
     ) -> TableCall:
         """Begins the call for a table that is there as a whole."""
         table_input = TableInput(data, table_request, self._session.settings)
+        table_input.warn_of_removed()
         watch = Watch(progress, table_input.rows)
         asking = None if table_input.rows else 0
         return self._session.begin(TableCall, name, options, watch, asking=asking).work_on(table_input)

@@ -366,3 +366,28 @@ def test_a_frame_of_a_cluster(
         assert all(name.startswith(str(tmp_path)) for name in names)
     else:
         assert table["eb_status"].to_pylist() == ["found"] * 4
+
+
+MAKE: dict[str, Callable[[Any], Any]] = {
+    "pandas": lambda table: table.to_pandas(),
+    "polars": pl.DataFrame,
+    "arrow": lambda table: table,
+    "reader": lambda table: table.to_reader(),
+}
+
+
+@pytest.mark.parametrize("kind", MAKE)
+def test_columns_that_would_be_lost_are_named_before_anything_is_sent(
+    everybody: Sandbox, enricher: BulkEnricher, kind: str
+) -> None:
+    columns = ["full_name", "work_email", "title"]
+    once = pa.table(enricher.enrich_table(TABLE, by="mail", columns=columns))
+    requests = len(everybody.ledger.requests)
+    told = "not add them again: 'eb_work_email', 'eb_title'. To keep them, pass another prefix"
+    with pytest.raises(ColumnWarning, match=told):
+        enricher.enrich_table(MAKE[kind](once), by="mail", columns=["full_name"])
+    assert len(everybody.ledger.requests) == requests
+    # The same columns, or more, or under another prefix.
+    for more in (columns, [*columns, "city"]):
+        enricher.enrich_table(MAKE[kind](once), by="mail", columns=more)
+    enricher.enrich_table(MAKE[kind](once), by="mail", columns=["full_name"], prefix="eb2_")

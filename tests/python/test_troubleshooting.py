@@ -120,6 +120,11 @@ def joined(data: object, **how: Any) -> None:
         enricher.enrich_table(data, by="mail", **how)
 
 
+def removed() -> None:
+    with BulkEnricher.sandbox() as enricher:
+        enricher.enrich_table(enricher.enrich_table(FRAME[["mail"]], by="mail"), by="mail", columns=[])
+
+
 def copied() -> None:
     original = BulkEnricher.sandbox(max_credits=5)
     pickle.loads(pickle.dumps(original)).enrich(ANA)
@@ -161,6 +166,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     ),
     "no from_arrow": lambda _: joined(Pickier()),
     "a join": lambda _: joined(Picky()),
+    "removed": lambda _: removed(),
     "wrong column": lambda _: column("x{}"),
     "wrong path": lambda _: column("p{}@acme.example", columns={"seniority": "no.such.path"}),
 }

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report._warnings import warn_of_column
 
 from .detect import frame_of, is_reader
 from .joining import ALL_COLUMNS, NEW_COLUMNS, blank, in_arrow, joined_or, rehearse
-from .labels import looks_personal
+from .labels import label_for_message, looks_personal
 from .libraries import aligned
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
@@ -65,7 +66,18 @@ class TableSource:
         self.table_request = table_request.resolved_in(names)
         self.table: Table = self.table_request.table(large_text=large_text)
         self.dropped = self.table_request.replaced(names, self.table.names(), added_before, label)
+        added = set(map(label, self.table.names()))
+        self._removed = [name for name in self.dropped if name not in added]
         self.unjoined: str | None = None
+
+    def warn_of_removed(self) -> None:
+        """Warns if columns of an earlier call would be lost. Before anything is sent."""
+        if self._removed:
+            names = ", ".join(map(label_for_message, self._removed))
+            warn_of_column(
+                f"columns of an earlier call are removed, and this call does not add them again: {names}. "
+                f"To keep them, pass another prefix, such as 'eb2_'"
+            )
 
 
 class TableInput(TableSource):
