@@ -245,6 +245,11 @@ class BlockingCalls:
         Raises:
             KeyboardInterrupt: Ctrl-C. The call can still be recovered.
 
+        Warns:
+            StoreWarning: Calls were dropped because they were too many.
+            ColumnWarning: The new columns of an `enrich_table` could not be joined with its table, and are
+                returned as Arrow data.
+
         Example:
             >>> from exactbuyer import BulkEnricher
             >>> BulkEnricher().recover() is None
@@ -259,8 +264,10 @@ class BlockingCalls:
     def _recovered(self, call: Call) -> Results:
         try:
             call.until_over()
-            return call.settle()
+            results = call.settle()
+            call.warn_of(results)
         except BaseException as error:
             # A call whose results cannot be taken goes to the end: the others must not wait for it.
             self._session.history.put_back(call, first=isinstance(error, KeyboardInterrupt))
             raise
+        return results

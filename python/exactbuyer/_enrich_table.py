@@ -133,7 +133,8 @@ class TableCalls:
             The same kind of table: the rows in order, your columns and index unchanged, then `status`,
             `matched_by`, `source`, `fetched_at`, `reason` and those of `columns`, each with the prefix.
             Columns that an earlier call added with this prefix are removed, even those that this call does
-            not add: for a second pass, pass another `prefix`. The receipt is `last_receipt`,
+            not add: for a second pass, pass another `prefix`. If the table's library cannot join the new
+            columns, they are returned as Arrow data, with a warning. The receipt is `last_receipt`,
             and is also under `"exactbuyer_receipt"` in pandas' `attrs` or the schema's metadata (not for a
             reader, whose schema is created before the receipt).
 
@@ -148,7 +149,8 @@ class TableCalls:
 
         Raises:
             ConfigError: A column is missing, has the name of a column to add, or has a type that cannot be
-                looked up. Nothing was sent.
+                looked up. Or the table's library cannot join the new columns, for example because it does not
+                have the type of one of them. Nothing was sent.
             TypeError: `data` is not a table. The message says what to pass instead.
             ExactBuyerError: A problem with settings, not with rows, such as a wrong key. The exception's
                 `table` has every row in its place.
@@ -158,7 +160,9 @@ class TableCalls:
             IncompleteWarning: Rows are open; their `status` says which.
             ColumnWarning: Ten or more rows are not empty, and more than nine in ten of these are `invalid`.
                 Or ten or more contacts were found, and none of them has a value for a column that you
-                defined, or none has a value that fits the type of that column.
+                defined, or none has a value that fits the type of that column. Or this call removes columns
+                of an earlier one and does not add them again (before anything is sent). Or the new columns
+                could not be joined, and are returned as Arrow data.
 
         A call costs the same as `enrich`; for a reader, the same as `stream`.
 
@@ -190,6 +194,7 @@ class TableCalls:
                 # A job of the cluster may take long: what would end the call anyway should end it before.
                 self._session.check(options)
                 frame = ClusterInput(cluster_frame_of(data), table_request, settings, answers)
+                frame.warn_of_removed()
                 frame.prepare()
                 kind = ClusterCall if settings.store is None else StoredClusterCall
                 watch = Watch(progress, frame.rows)
@@ -197,6 +202,8 @@ class TableCalls:
                 call = self._session.begin(kind, "enrich_table", options, watch).work_on(frame)
             elif is_reader(data):
                 reader = reader_of(data, table_request, settings)
+                reader.rehearse()
+                reader.warn_of_removed()
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
                 return reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
@@ -299,6 +306,7 @@ class TableCalls:
     ) -> TableCall:
         """Begins the call for a table that is there as a whole."""
         table_input = TableInput(data, table_request, self._session.settings)
+        table_input.warn_of_removed()
         watch = Watch(progress, table_input.rows)
         asking = None if table_input.rows else 0
         return self._session.begin(TableCall, name, options, watch, asking=asking).work_on(table_input)

@@ -14,7 +14,7 @@ import pytest
 from fake_cluster import FakeFrame, Partitions, WholeFrame
 from keys import KEY
 
-from exactbuyer import BulkEnricher, ConfigError, IncompleteWarning
+from exactbuyer import BulkEnricher, ColumnWarning, ConfigError, IncompleteWarning
 from exactbuyer._calls.table_calls import StoredClusterCall
 from exactbuyer._core import RULES_VERSION, Rows
 from exactbuyer._frames import table_input
@@ -273,7 +273,8 @@ def test_a_table_without_rows_has_its_columns_without_a_key(monkeypatch: pytest.
 def test_enriched_again_it_replaces_its_columns(engine: type[FakeFrame], sandbox: Sandbox) -> None:
     with enricher(sandbox, None) as people:
         once = people.enrich_table(Partitions.of(ROWS, 50), "mail", columns=COLUMNS)
-        twice = people.enrich_table(once, "mail", columns=["city"]).read()
+        with pytest.warns(ColumnWarning, match="'eb_full_name', 'eb_title'"):
+            twice = people.enrich_table(once, "mail", columns=["city"]).read()
     assert twice.schema.names[:3] == ROWS.schema.names
     assert [name for name in twice.schema.names if name.startswith("eb_")][5:] == ["eb_city"]
 

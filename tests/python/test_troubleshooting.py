@@ -8,6 +8,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from page_blocks import ROOT, text
 
@@ -91,6 +93,38 @@ def column(like: str, **how: Any) -> None:
         enricher.enrich_table(people, by="mail", **how)
 
 
+class Picky:
+    """A table whose class cannot be made of a result with so many rows."""
+
+    most = 0
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return pa.table({"mail": ANA}).__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return 1
+
+    @classmethod
+    def from_arrow(cls, batches: Any) -> Any:
+        if len(batches) > cls.most:
+            raise ValueError
+        return cls()
+
+
+class Pickier(Picky):
+    most = -1
+
+
+def joined(data: object, **how: Any) -> None:
+    with BulkEnricher.sandbox() as enricher:
+        enricher.enrich_table(data, by="mail", **how)
+
+
+def removed() -> None:
+    with BulkEnricher.sandbox() as enricher:
+        enricher.enrich_table(enricher.enrich_table(FRAME[["mail"]], by="mail"), by="mail", columns=[])
+
+
 def copied() -> None:
     original = BulkEnricher.sandbox(max_credits=5)
     pickle.loads(pickle.dumps(original)).enrich(ANA)
@@ -127,6 +161,12 @@ CASES: dict[str, Callable[[Path], object]] = {
     "other service": other_service,
     "no store": no_store,
     "synchronised": synchronised,
+    "a type of another library": lambda _: joined(
+        pl.DataFrame({"mail": ANA}), columns={"n": ("n", pa.decimal256(50, 2))}
+    ),
+    "no from_arrow": lambda _: joined(Pickier()),
+    "a join": lambda _: joined(Picky()),
+    "removed": lambda _: removed(),
     "wrong column": lambda _: column("x{}"),
     "wrong path": lambda _: column("p{}@acme.example", columns={"seniority": "no.such.path"}),
 }

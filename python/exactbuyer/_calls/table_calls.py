@@ -46,6 +46,8 @@ class TableCallBase(Call, Generic[SourceT]):
     words = TABLE
     where = ".table"
     source: SourceT
+    _has_warned = False
+    """Whether the caller was told that the table could not be joined."""
 
     def work_on(self, source: SourceT) -> Self:
         """Sets the table, before anything else."""
@@ -78,7 +80,18 @@ class TableCallBase(Call, Generic[SourceT]):
         asked = receipt.rows - receipt.missing
         if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
+        self.warn_of(results)
         return results
+
+    def warn_of(self, results: Results) -> None:
+        # Once: where warnings are errors, the next `recover()` returns the results.
+        if self.source.unjoined is not None and not self._has_warned:
+            self._has_warned = True
+            warn_of_column(self.source.unjoined, results, self.receipt())
+
+    def _places(self) -> str:
+        is_other = "" if self.source.unjoined is None else f" ({self.source.unjoined})"
+        return super()._places() + is_other
 
     def _own(self, names: list[str]) -> str:
         """Those of these columns that the user asked for by a path, in words."""
@@ -225,8 +238,7 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         self.collect()
         if not self._ready:
             return Results(first_row=self._handed_out)
-        joined = [part for block, source in self._ready for part in self.source.join(source, block)]
-        return Results(first_row=self._handed_out, table=self.source.whole(joined))
+        return Results(first_row=self._handed_out, table=self.source.rest(list(self._ready)))
 
     def release_remaining(self) -> None:
         first_row = self.fed

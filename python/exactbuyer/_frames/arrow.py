@@ -1,4 +1,4 @@
-"""Tables of pyarrow, and objects that have only Arrow's C interface."""
+"""Tables of pyarrow, objects that have only Arrow's C interface, and relations of duckdb."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from .frame import Cells, Frame
-from .libraries import arrow_table, as_kind, library
+from .libraries import arrow_table, as_kind, has_pyarrow, library
 from .metadata import Notes, known_columns
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def table_beside(table: Any, added: Batches, dropped: list[Any]) -> Any:
     return table
 
 
-def schema_beside(schema: Any, added: Table, dropped: list[Any]) -> Any:
+def schema_beside(schema: Any, added: Table | Batches, dropped: list[Any]) -> Any:
     """The schema of such a table, with the metadata that it had."""
     pa = library("pyarrow")
     kept = [field for field in schema if field.name not in dropped]
@@ -49,6 +49,9 @@ class PyarrowFrame(Frame):
 
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._table.schema.metadata)
+
+    def cut(self, rows: int) -> None:
+        self._table = self._table.slice(0, rows)
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
         table = table_beside(self._table, added, dropped)
@@ -85,6 +88,30 @@ class CapsuleFrame(Frame):
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._batches.metadata())
 
+    def cut(self, rows: int) -> None:
+        self._batches = self._batches.slice(0, rows)
+
+    def batches(self) -> Batches | None:
+        return self._batches
+
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
         joined = self._batches.beside(added, dropped, list(notes.as_json().items()))
         return as_kind(self._kind, joined)
+
+
+class RelationFrame(CapsuleFrame):
+    """A relation of duckdb's. The result is one of the same connection, and prints as a table."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self._relation = data
+
+    def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
+        joined = super().beside(added, dropped, notes)
+        if not has_pyarrow():
+            # Before version 2, duckdb can read other Arrow data only once.
+            return joined
+        # duckdb finds the variable by its name, and keeps the table. Only in the relation's own connection
+        # can the result be used together with other tables.
+        exactbuyer_rows = library("pyarrow").table(joined)  # noqa: F841 - see above
+        return self._relation.query("exactbuyer_input", "from exactbuyer_rows")

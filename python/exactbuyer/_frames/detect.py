@@ -11,9 +11,8 @@ from io import IOBase
 from os import PathLike
 from typing import TYPE_CHECKING, cast
 
-from .arrow import CapsuleFrame, PyarrowFrame
+from .arrow import CapsuleFrame, PyarrowFrame, RelationFrame
 from .dicts import DictsFrame
-from .duckdb import RelationFrame
 from .libraries import home_of
 from .pandas import PandasFrame
 from .polars import PolarsFrame
@@ -39,7 +38,8 @@ def frame_of(data: object) -> Frame:
         return PolarsFrame(data)
     if home == "pyarrow" and name in {"Table", "RecordBatch"}:
         return PyarrowFrame(data)
-    if hasattr(data, "iloc") and hasattr(data, "columns"):
+    # Not what only looks like it, as frames of modin do: pandas cannot join columns with these.
+    if home == "pandas" and hasattr(data, "iloc") and hasattr(data, "columns"):
         return PandasFrame(data)
     if _is_list_of_dicts(data):
         return DictsFrame(cast("list[object]", data))
@@ -66,9 +66,10 @@ def _fix_of(data: object) -> str:
     if home == "pyarrow" and (hasattr(data, "to_reader") or hasattr(data, "scanner")):
         return f"pass data.{'scanner().' if hasattr(data, 'scanner') else ''}to_reader()"
     # Rows of a generator, of csv.DictReader or in a tuple.
-    if not home and isinstance(data, Iterable) and not isinstance(data, (Mapping, bytes, bytearray)):
+    is_frame = hasattr(data, "columns")
+    if not (home or is_frame or isinstance(data, (Mapping, bytes, bytearray))) and isinstance(data, Iterable):
         return "pass list(data), if these are dicts"
-    return "make it one"
+    return "pass data.to_pandas()" if hasattr(data, "to_pandas") else "make it one"
 
 
 def _is_list_of_dicts(data: object) -> bool:

@@ -38,6 +38,9 @@ class DictsFrame(Frame):
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
         return [row.get(label) for row in self._rows], ""
 
+    def cut(self, rows: int) -> None:
+        self._rows = self._rows[:rows]
+
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:  # noqa: ARG002
         names = added.names()
         columns = [_values(added, name) for name in names]

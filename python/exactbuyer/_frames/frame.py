@@ -46,6 +46,17 @@ class Frame:
         """The columns that earlier calls have added, by prefix, if the table records them."""
         return {}
 
+    def cut(self, rows: int) -> None:
+        """Keeps its first rows only. For a copy of this object; the caller's table stays as it is."""
+        raise NotImplementedError
+
+    def batches(self) -> Batches | None:
+        """Its columns as Arrow data, if the caller cannot rely on the order of its rows; else `None`.
+
+        What is computed when it is read may have another order when it is read again.
+        """
+        return None
+
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
         """The same kind of table without the dropped columns and with the added ones."""
         raise NotImplementedError

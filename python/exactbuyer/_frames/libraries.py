@@ -18,7 +18,12 @@ _ALIGNMENT = 8
 def as_kind(kind: type[Any], batches: Any) -> Any:
     """The batches as this kind of thing, where it can be made of them; else as they are."""
     make = getattr(kind, "from_arrow", None)
-    return make(batches) if callable(make) else batches
+    if not callable(make):
+        return batches
+    made = make(batches)
+    if made is None:
+        raise TypeError(f"{kind.__name__}.from_arrow returns None")
+    return made
 
 
 def library(name: str) -> Any:

@@ -75,6 +75,9 @@ class PandasFrame(Frame):
     def added_before(self) -> Mapping[str, list[str]]:
         return noted_columns(self._frame.attrs.get(COLUMNS_KEY))
 
+    def cut(self, rows: int) -> None:
+        self._frame = self._frame.iloc[:rows]
+
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
         pd = library("pandas")
         frame = self._frame

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from .frame import Cells, Frame
-from .libraries import library
+from .libraries import arrow_table, library
 
 if TYPE_CHECKING:
     from exactbuyer._core import Batches
@@ -34,6 +34,12 @@ class PolarsFrame(Frame):
         # It hands on columns of type Null with a buffer too many, also within lists: Arrow refuses them.
         as_objects = kind == "Object" or "Null" in kind
         return (column.to_list() if as_objects else column), ""
+
+    def cut(self, rows: int) -> None:
+        self._frame = self._frame.head(rows)
+
+    def batches(self) -> Batches | None:
+        return arrow_table(self._frame) if self._lazy else None
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:  # noqa: ARG002
         pl = library("polars")

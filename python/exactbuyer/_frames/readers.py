@@ -7,12 +7,16 @@ core reads the batches of all other objects.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from exactbuyer._core import ArrowOutput, Batches, Rows
+from exactbuyer.exceptions import ColumnWarning
+from exactbuyer.report._warnings import warn_of_column
 
 from .arrow import schema_beside, table_beside
-from .libraries import arrow_input, as_kind, home_of, library
+from .joining import ALL_COLUMNS, NEW_COLUMNS, blank, in_arrow, is_failure, joined_or, rehearse
+from .libraries import arrow_input, arrow_table, as_kind, home_of, library
 from .metadata import known_columns
 from .table_input import TableSource, read_lookup_columns
 
@@ -55,21 +59,75 @@ class TableReader(TableSource):
         """A part with its new columns."""
         return [source.beside(block, self.dropped, [])]
 
+    def rest(self, ready: list[tuple[Batches, Any]]) -> Any:
+        """Parts that were not handed out, as one table, or Arrow data: see `unjoined`. At least one part."""
+
+        def joined() -> Any:
+            return self.whole([batch for block, source in ready for batch in self.join(source, block)])
+
+        def all_columns() -> Any:
+            parts = [self.as_batches(source).beside(block, self.dropped, []) for block, source in ready]
+            return in_arrow(Batches.concat(parts[0], parts))
+
+        def new_columns() -> Any:
+            return in_arrow(Batches.concat(self.table, [block for block, _ in ready]))
+
+        table, self.unjoined = joined_or(joined, [(ALL_COLUMNS, all_columns), (NEW_COLUMNS, new_columns)])
+        return table
+
     def whole(self, joined: list[Any]) -> Any:
         """Parts as one table."""
         return Batches.concat(joined[0], joined)
 
+    def as_batches(self, source: Any) -> Batches:
+        """A part, as batches of the core's."""
+        return cast("Batches", source)
+
+    def rehearse(self) -> None:
+        """Joins no rows, so that what the library cannot join is refused before anything is sent.
+
+        Raises:
+            ConfigError: The library cannot join the new columns.
+        """
+
+        def join(request: TableRequest, rows: int) -> object:
+            return self._made(blank(request, rows), iter(()))
+
+        rehearse(join, self.table_request, 0, self._kind.__name__)
+
     def out(self, parts: Iterator[Any]) -> Any:
         """Parts to come, as a reader of the same kind."""
-        none = Batches.concat(self.table, [])
-        schema = Batches.concat(self._source, []).beside(none, self.dropped, [])
-        return as_kind(self._kind, ArrowOutput(schema, parts))
+        return self._made(Batches.concat(self.table, []), parts)
+
+    def _made(self, added: Batches, parts: Iterator[Any]) -> Any:
+        """Parts with the added columns, as a reader of the same kind."""
+        schema = Batches.concat(self._source, []).beside(added, self.dropped, [])
+        read = _Remembered(parts)
+        try:
+            made = as_kind(self._kind, ArrowOutput(schema, read))
+        except BaseException as error:
+            if not is_failure(error) or not read.parts:
+                raise
+            if read.error is not None and not is_failure(read.error):
+                # Ctrl-C, which the class has turned into an error of its own.
+                raise read.error from None
+            # It has read some parts: whatever it makes of them, they are paid for.
+            make, cause = f"{self._kind.__name__}.from_arrow", type(error).__name__
+            # Not raised where warnings are errors: only what is returned here has these parts.
+            with suppress(ColumnWarning):
+                warn_of_column(
+                    f"{make} has read the result and failed ({cause}), so the result is Arrow data"
+                )
+            return ArrowOutput(schema, read.again())
+        read.forget()
+        return made
 
 
 class PyarrowTableReader(TableReader):
     """A record-batch reader of pyarrow's."""
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
+        self._kind = type(data)
         self._source = data
         return data.schema.names, data.schema.metadata
 
@@ -82,10 +140,50 @@ class PyarrowTableReader(TableReader):
         pa = library("pyarrow")
         return pa.Table.from_batches(joined)
 
-    def out(self, parts: Iterator[Any]) -> Any:
+    def as_batches(self, source: Any) -> Batches:
+        # Without metadata, of which the core reads only text.
+        return arrow_table(library("pyarrow").table(source.columns, names=source.schema.names))
+
+    def _made(self, added: Any, parts: Iterator[Any]) -> Any:
         pa = library("pyarrow")
-        schema = schema_beside(self._source.schema, self.table, self.dropped)
+        schema = schema_beside(self._source.schema, added, self.dropped)
         return pa.RecordBatchReader.from_batches(schema, parts)
+
+
+class _Remembered:
+    """Parts that are kept as long as their reader may fail, because they can be read only once."""
+
+    def __init__(self, parts: Iterator[Any]) -> None:
+        self._source = parts
+        self._keeps = True
+        self.parts: list[Any] = []
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            part = next(self._source)
+        except StopIteration:
+            raise
+        except BaseException as error:
+            self.error = error
+            raise
+        if self._keeps:
+            self.parts.append(part)
+        return part
+
+    def forget(self) -> None:
+        """Keeps no parts any more."""
+        self._keeps, self.parts = False, []
+
+    def again(self) -> Iterator[Any]:
+        """What was read so far, and then what comes, or the same error."""
+        yield from self.parts
+        if self.error is not None:
+            raise self.error
+        yield from self._source
 
 
 def reader_of(data: object, table_request: TableRequest, settings: Settings) -> TableReader:

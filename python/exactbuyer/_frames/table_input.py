@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report._warnings import warn_of_column
 
 from .detect import frame_of, is_reader
-from .labels import looks_personal
+from .joining import ALL_COLUMNS, NEW_COLUMNS, blank, in_arrow, joined_or, rehearse
+from .labels import label_for_message, looks_personal
 from .libraries import aligned
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
@@ -46,6 +49,7 @@ class TableSource:
         table: The columns that the table gets, under construction.
         dropped: The labels of the columns of an earlier call, which these replace.
         rows: The number of rows; 0 if the table comes batch by batch.
+        unjoined: Why the result is not the joined table, and what it is, if its library could not join it.
     """
 
     rows = 0
@@ -62,6 +66,18 @@ class TableSource:
         self.table_request = table_request.resolved_in(names)
         self.table: Table = self.table_request.table(large_text=large_text)
         self.dropped = self.table_request.replaced(names, self.table.names(), added_before, label)
+        added = set(map(label, self.table.names()))
+        self._removed = [name for name in self.dropped if name not in added]
+        self.unjoined: str | None = None
+
+    def warn_of_removed(self) -> None:
+        """Warns if columns of an earlier call would be lost. Before anything is sent."""
+        if self._removed:
+            names = ", ".join(map(label_for_message, self._removed))
+            warn_of_column(
+                f"columns of an earlier call are removed, and this call does not add them again: {names}. "
+                f"To keep them, pass another prefix, such as 'eb2_'"
+            )
 
 
 class TableInput(TableSource):
@@ -83,6 +99,13 @@ class TableInput(TableSource):
         self._by = read_lookup_columns(frame.cells, self.table_request, settings)
         self.rows = len(self._by)
         self.blocks: list[Batches] = []
+        rehearse(self._rehearsed, self.table_request, self.rows, type(data).__name__)
+
+    def _rehearsed(self, request: TableRequest, rows: int) -> object:
+        added = blank(request, rows, large_text=self._frame.keeps_large_text())
+        some = copy(self._frame)
+        some.cut(rows)
+        return some.beside(added, self.dropped, self._notes({}))
 
     def parts(self) -> Iterator[Rows]:
         """The rows, read block by block."""
@@ -94,11 +117,23 @@ class TableInput(TableSource):
         return self._by.rows(0, self.rows, 0)
 
     def done(self, receipt: Receipt) -> Any:
-        """The table with its new columns, of the same kind as it was."""
+        """The table with its new columns, of the same kind as it was, or Arrow data: see `unjoined`."""
         added = Batches.concat(self.table, self.blocks)
-        notes = Notes({RECEIPT_KEY: receipt.to_dict()})
-        notes[COLUMNS_KEY] = {**self._known, self.table_request.prefix: self.table.names()}
-        return self._frame.beside(added, self.dropped, notes)
+        notes = self._notes(receipt.to_dict())
+
+        def all_columns() -> Any:
+            own = self._frame.batches()
+            if own is None:
+                return None
+            return in_arrow(own.beside(added, self.dropped, list(notes.as_json().items())))
+
+        instead = [(ALL_COLUMNS, all_columns), (NEW_COLUMNS, lambda: in_arrow(added))]
+        table, self.unjoined = joined_or(lambda: self._frame.beside(added, self.dropped, notes), instead)
+        return table
+
+    def _notes(self, receipt: dict[str, Any]) -> Notes:
+        columns = {**self._known, self.table_request.prefix: self.table.names()}
+        return Notes({RECEIPT_KEY: receipt, COLUMNS_KEY: columns})
 
 
 def read_lookup_columns(

@@ -134,8 +134,8 @@ class _FileReader(TableReader):
             sources = block.objects(f"{self.table_request.prefix}source")[0] if self.counts_paid else []
             return [_Piece(self.joiner.join(source, block), len(block), sources.count("paid"))]
 
-    def whole(self, joined: list[Any]) -> Any:
-        return joined
+    def rest(self, ready: list[tuple[Batches, Any]]) -> Any:
+        return [piece for block, source in ready for piece in self.join(source, block)]
 
 
 def checked(source: Source, options: CommandOptions, enricher: BulkEnricher) -> _FileReader:

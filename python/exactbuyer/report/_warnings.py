@@ -68,8 +68,8 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
     _warn(IncompleteWarning(message, results=results, receipt=receipt))
 
 
-def warn_of_column(message: str, results: Results, receipt: Receipt) -> None:
-    """The `by` or `columns` of a table seem to be wrong."""
+def warn_of_column(message: str, results: Results | None = None, receipt: Receipt | None = None) -> None:
+    """The `by` or `columns` of a table seem to be wrong, or its columns could not be joined."""
     _warn(ColumnWarning(message, results=results, receipt=receipt))
 
 

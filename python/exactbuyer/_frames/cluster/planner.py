@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Rows
+from exactbuyer._frames.joining import joined_or
 from exactbuyer._frames.libraries import has_pyarrow, library
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableSource, TextRules, block_rows
 from exactbuyer.exceptions import ConfigError
@@ -111,8 +112,22 @@ class ClusterInput(TableSource):
         )
 
     def done(self) -> Any:
-        """The frame with its new columns."""
-        return self.frame.joined(self.joiner, self.answers.parts())
+        """The frame with its new columns, or the answers alone: see `unjoined`."""
+        parts = self.answers.parts()
+        instead = [
+            ("a table of pyarrow with the answers to the distinct rows", lambda: _answers(parts)),
+            ("the list of the files with the answers", lambda: _files(parts)),
+        ]
+        table, self.unjoined = joined_or(lambda: self.frame.joined(self.joiner, parts), instead)
+        return table
+
+
+def _answers(parts: Parts) -> Any:
+    return library("pyarrow").concat_tables(parts.tables) if parts.folder is None else None
+
+
+def _files(parts: Parts) -> Any:
+    return library("pyarrow").table({"file": [f"{parts.folder}/{name}" for name in parts.names]})
 
 
 def checked_path(answers: object) -> str | None:
