@@ -174,8 +174,8 @@ class IncompleteWarning(_CallWarning):
 class ColumnWarning(_CallWarning):
     """A table was enriched, but `by` or `columns` may be wrong.
 
-    Nearly no cell could be looked up; or no contact has a value for a column that you defined, or none has a
-    value that fits its type.
+    Nearly no value of a column could be read; or no contact has a value for a column that you defined, or
+    none has a value that fits its type.
     """
 
 
