@@ -88,6 +88,7 @@ def test_lists_are_counted_by_position(enricher: BulkEnricher, run_call: Callabl
     note = "entry 1: 3 of 3 values cannot be read: not recognised"
     assert f"\ncheck     {note}" in str(plan)
     assert f"\nnote      {note}" in str(receipt)
+    assert "if it is one, pass its field type, as in field_type='phone'" in str(plan)
 
 
 def test_a_single_column_is_told_as_ever(enricher: BulkEnricher) -> None:

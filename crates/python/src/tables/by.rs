@@ -26,6 +26,7 @@ use exactbuyer_arrow::{Cell, join, key_batch, key_schema};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::reading::{Reader, Reading, RowRegion};
 use exactbuyer_core::identifier::{FieldType, Invalid};
+use exactbuyer_core::message::Words;
 use exactbuyer_core::plan::{ColumnCounts, Row};
 
 /// Cells with Python objects that are read between two checks for Ctrl-C.
@@ -163,10 +164,11 @@ impl ByColumns {
     }
 
     /// Rows with the same identifiers have the same key, in every process with this version of the rules.
-    fn keys(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Batches> {
+    #[allow(clippy::needless_pass_by_value)] // As Python passes it.
+    fn keys(&self, py: Python<'_>, start: usize, stop: usize, words: Words) -> PyResult<Batches> {
         let (rows, _) = self.read(py, start, stop)?;
         let columns = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
-        let batch = py.detach(|| key_batch(&rows, columns)).or_raise(py)?;
+        let batch = py.detach(|| key_batch(&rows, columns, &words)).or_raise(py)?;
         Ok(Batches::of(key_schema(), vec![batch]))
     }
 }
