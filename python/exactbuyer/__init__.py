@@ -36,6 +36,7 @@ from .exceptions import (
     UnknownOutcomeError,
 )
 from .field_types import FieldType, RequiredField
+from .report.columns import ColumnCount
 from .report.plan import Plan, Suspect
 from .report.preview import Preview
 from .report.progress import LimitedBy, Progress, ProgressOption
@@ -56,6 +57,7 @@ __all__ = [
     "BudgetExceededError",
     "BulkEnricher",
     "By",
+    "ColumnCount",
     "ColumnPath",
     "ColumnWarning",
     "Columns",

@@ -135,9 +135,9 @@ class ByColumns:
     def rows(self, start: int, stop: int, first_row: int) -> Rows:
         """The rows between these two. Arrow columns are read with the GIL released."""
 
-    def keys(self, start: int, stop: int) -> Batches:
+    def keys(self, start: int, stop: int, words: Mapping[str, str]) -> Batches:
         """For each of these rows: `key`, 16 bytes that rows with the same identifiers share; `asks`, what it
-        asks for, as text; and, if it asks for nothing, its `status` and the `reason`.
+        asks for, as text; and, if it asks for nothing, its `status` and the `reason`, in these words.
 
         Needs no key of the service, no store and no network. The metadata has `exactbuyer_rules_version`.
         """

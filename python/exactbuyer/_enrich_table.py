@@ -158,7 +158,8 @@ class TableCalls:
 
         Warns:
             IncompleteWarning: Rows are open; their `status` says which.
-            ColumnWarning: Ten or more rows are not empty, and more than nine in ten of these are `invalid`.
+            ColumnWarning: More than nine in ten values of a column in `by` cannot be read, and it has ten or
+                more; or it has three or more, and none can be read.
                 Or ten or more contacts were found, and none of them has a value for a column that you
                 defined, or none has a value that fits the type of that column. Or this call removes columns
                 of an earlier one and does not add them again (before anything is sent). Or the new columns

@@ -117,8 +117,7 @@ class PlanCalls:
                 return ClusterInput(frame, table_request, self._session.settings).plan(
                     lambda read: self._session.plan(read, options)
                 )
-            plan = self._session.plan(
-                TableInput(rows, table_request, self._session.settings).all_rows(), options
-            )
+            table = TableInput(rows, table_request, self._session.settings)
+            plan = self._session.plan(table.all_rows(), options)
             problems = (problem._replace(reason=said(problem.reason, TABLE)) for problem in plan.problems)
-            return replace(plan, problems=tuple(problems))
+            return replace(plan, problems=tuple(problems), columns=table.table_request.named(plan.columns))

@@ -174,9 +174,9 @@ class IncompleteWarning(_CallWarning):
 class ColumnWarning(_CallWarning):
     """Something about the columns of a table that you should look at.
 
-    Nearly no cell could be looked up; or no contact has a value for a column that you defined, or none has a
-    value that fits its type; or columns of an earlier call are removed; or the new columns could not be
-    joined with the table, and are returned as Arrow data.
+    Nearly no value of a column could be read; or no contact has a value for a column that you defined, or
+    none has a value that fits its type; or columns of an earlier call are removed; or the new columns could
+    not be joined with the table, and are returned as Arrow data.
     """
 
 

@@ -53,6 +53,7 @@ class Rows:
             "requests": (chunks, chunks),
             "max_credits": unique,
             "suspects": (),
+            "columns": (),
             "lately": None,
             "room": None,
         }
@@ -162,6 +163,7 @@ class Run:
             "credits_in_doubt": counts["unknown"],
             "elapsed_s": 0.5,
             "notes": (),
+            "columns": (),
             "withheld": 0,
             "stopped": "stopped by the caller" if self.stopped is not None else None,
         }

@@ -89,7 +89,9 @@ def test_keys_need_no_api_key_and_tell_rows_apart(monkeypatch: pytest.MonkeyPatc
     assert keys[0] == keys[1]
     assert len(set(keys)) == 5
     assert keyed["status"].to_pylist() == [None, None, None, "invalid", "invalid", "missing"]
-    assert [bool(reason) for reason in keyed["reason"].to_pylist()] == [False] * 3 + [True, True, False]
+    reasons = keyed["reason"].to_pylist()
+    assert [bool(reason) for reason in reasons] == [False] * 3 + [True, True, False]
+    assert reasons[4].endswith("if it is one, pass the column's field type, as in by={'mobile': 'phone'}")
     assert int(keyed.schema.metadata[b"exactbuyer_rules_version"]) == RULES_VERSION
     rows = Rows.of_asks(keyed["asks"], pa.array([1, 1, 5, 1, 2, 7]))
     plan = rows.plan({"base_url": "http://127.0.0.1:1"})

@@ -144,6 +144,18 @@ def test_an_independent_copy_pays_on_its_own(everybody: Sandbox, settings: dict[
     assert pickle.loads(pickle.dumps(people)).settings.copies == "independent"
 
 
+def test_a_copy_without_a_key_says_where_copies_take_it_from(
+    everybody: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXACTBUYER_API_KEY", raising=False)
+    people = BulkEnricher(KEY, base_url=everybody.url, copies="independent")
+    copied = pickle.loads(pickle.dumps(people))
+    with pytest.raises(ConfigError, match="takes it from the environment"):
+        copied.enrich(PEOPLE)
+    monkeypatch.setenv("EXACTBUYER_API_KEY", "any")
+    assert copied.enrich(PEOPLE).receipt.credits == 6
+
+
 def test_an_independent_copy_makes_no_store_until_it_is_used(everybody: Sandbox, path: Path) -> None:
     people = enricher(everybody, path, copies="independent")
     pickled = pickle.dumps(people)

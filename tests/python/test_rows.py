@@ -355,6 +355,7 @@ def test_a_plan_counts_what_would_be_asked() -> None:
         "suspects": (),
         "lately": None,
         "room": None,
+        "columns": [(0, 4, 0, [("an e-mail address needs a name, an @ and a domain", 1)]), (1, 1, 0, [])],
     }
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from exactbuyer import BulkEnricher, ConfigError
+from exactbuyer import BulkEnricher, ConfigError, InvalidIdentifierError
 from exactbuyer.sandbox import Sandbox, main
 
 if TYPE_CHECKING:
@@ -118,6 +118,50 @@ def test_one_text_asked_for_by_two_field_types_is_billed_for_both() -> None:
         assert call(sandbox.url, [value])[0] == 200
         assert call(sandbox.url, [value], field_type="social_profile")[0] == 200
         assert sandbox.ledger.billed == {value: sandbox.ledger.credits} == {value: 2}
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("0151 12345678", "a phone number without a country code: write it with +"),
+        ("not an id", "not recognised as an e-mail address, phone number or social profile"),
+        ("ana@", "an e-mail address needs a name, an @ and a domain"),
+        ("n/a", "a placeholder"),
+        (" ", "there is nothing in it"),
+    ],
+)
+def test_a_value_that_no_row_could_match_is_refused(value: str, why: str) -> None:
+    with Sandbox() as sandbox:
+        ledger = sandbox.ledger
+        for ask in (
+            lambda: sandbox.person(value, {"full_name": "Ana Almeida"}),
+            lambda: sandbox.nobody(value),
+            lambda: sandbox.reject(value),
+            lambda: ledger.times_billed(value),
+            lambda: ledger.times_asked(value),
+        ):
+            with pytest.raises(InvalidIdentifierError) as refused:
+                ask()
+            assert str(refused.value).startswith(f"it is not an identifier ({why}")
+            assert "default_region" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "row"),
+    [
+        ("+49 (0)151 12345678", ("phone", "0151 12345678")),
+        ("tel:+49-151-12345678", "+4915112345678"),
+        ("Ana@BÜCHER.example", "ana@xn--bcher-kva.example"),
+        ("https://de.linkedin.com/in/ana-lopez/?trk=x", "linkedin.com/in/ana-lopez"),
+        ("example.org/people/ana", ("social_profile", "https://example.org/people/ana")),
+    ],
+)
+def test_any_spelling_that_a_row_may_have_matches(given: str, row: Any) -> None:
+    with BulkEnricher.sandbox(match_rate=0, default_region="DE") as enricher:
+        sandbox = enricher.sandbox_server
+        sandbox.person(given, {"full_name": "Ana Lopez"})
+        assert enricher.enrich([row]).contacts == [{"full_name": "Ana Lopez"}]
+        assert (sandbox.ledger.times_asked(given), sandbox.ledger.times_billed(given)) == (1, 1)
 
 
 def test_a_contact_that_json_cannot_say_is_refused() -> None:

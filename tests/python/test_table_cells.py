@@ -258,12 +258,19 @@ def test_a_column_of_nothing_but_nulls_is_missing_and_stays_what_it_was(
 
 
 @pytest.mark.parametrize(
-    ("invalid", "said"), [(20, "all 20 rows"), (19, "19 of 20 rows"), (18, None), (9, None)]
+    ("invalid", "rows", "said"),
+    [
+        (20, 20, "all 20 rows"),
+        (19, 20, "19 of 20 rows"),
+        (18, 20, None),
+        (8, 9, None),
+        (3, 3, "all 3 rows"),
+        (2, 2, None),
+    ],
 )
 def test_a_column_that_holds_no_identifiers_is_told(
-    enricher: BulkEnricher, invalid: int, said: str | None
+    enricher: BulkEnricher, invalid: int, rows: int, said: str | None
 ) -> None:
-    rows = 20 if invalid > 9 else 9
     cells = ["Ana Almeida"] * invalid + ["ana@acme.example"] * (rows - invalid) + [None] * 100
     for data in (pd.DataFrame({"name": cells}), pa.table({"name": cells}).to_reader(7)):
         with warnings.catch_warnings(record=True) as met:

@@ -39,7 +39,7 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
         ({"by": " Mail"}, "by names a column that the table lacks: did you mean 'mail'\\? Its columns"),
         ({"by": []}, "by names no column"),
         ({"by": ["mail", "mail"]}, "by names a column twice"),
-        ({"by": {"mail": "fax"}}, "field_type must be one of"),
+        ({"by": {"mail": "fax"}}, "by gives the column 'mail' a field type that does not exist: use"),
         ({"by": "mail", "columns": "title"}, "columns must be a mapping"),
         ({"by": "mail", "columns": ["titel"]}, "a string.*, which is not in DEFAULT_COLUMNS"),
         ({"by": "mail", "columns": {"x": "a..b"}}, "is not a path into a contact"),

@@ -180,6 +180,7 @@ def check(enricher: BulkEnricher, cells: list[str | None], rows: list[dict[str, 
         assert row["eb_school"] == schools[0]["school"]["name"]
 
 
+@pytest.mark.filterwarnings("ignore::exactbuyer.ColumnWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cells=ROWS)
@@ -243,6 +244,7 @@ def test_run_again_it_keeps_columns_that_no_call_has_added(
     assert {name: rows_of(twice)[0][name] for name in own} == {name: cells[0] for name, cells in own.items()}
 
 
+@pytest.mark.filterwarnings("ignore::exactbuyer.ColumnWarning")
 @pytest.mark.parametrize("number", ["int64", "uint64", "float64", "Int64", "int64[pyarrow]", "float32"])
 def test_numbers_are_taken_where_no_digit_was_lost(enricher: BulkEnricher, number: str) -> None:
     numbers: Any = pd.Series([2015550123, 2015550124, 3])

@@ -117,7 +117,7 @@ def test_whoever_stopped_a_run_has_nothing_to_put_right() -> None:
 
 def test_every_number_of_receipts_is_added_up() -> None:
     others = {"notes", "stopped", "stopped_error", "inherited_since", "in_store", "store_only"}
-    others |= {"answers", "credit_price", "reasons"}
+    others |= {"answers", "columns", "credit_price", "reasons"}
     numbers = {field.name for field in fields(Receipt)} - others
     each_one: dict[str, Any] = dict.fromkeys(numbers, 1)
     ones = Receipt(**each_one)

@@ -10,6 +10,7 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use exactbuyer_core::identifier::RULES_VERSION;
+use exactbuyer_core::message::Words;
 use exactbuyer_core::plan::{Row, key, row_of_text, text_of_row};
 use exactbuyer_core::results::Status;
 
@@ -27,11 +28,11 @@ pub fn key_schema() -> SchemaRef {
     Arc::new(Schema::new_with_metadata(fields, version.into()))
 }
 
-/// The keys of these rows. `columns` is the number of columns that are looked up.
+/// The keys of these rows. `columns` is the number of columns that are looked up; reasons are in these `words`.
 ///
 /// # Errors
 /// If Arrow cannot build a column.
-pub fn key_batch(rows: &[Row], columns: u32) -> Result<RecordBatch, ArrowError> {
+pub fn key_batch(rows: &[Row], columns: u32, words: &Words) -> Result<RecordBatch, ArrowError> {
     let mut keys = BinaryBuilder::with_capacity(rows.len(), rows.len() * 16);
     let mut asks = StringBuilder::new();
     let mut statuses = StringBuilder::new();
@@ -42,7 +43,7 @@ pub fn key_batch(rows: &[Row], columns: u32) -> Result<RecordBatch, ArrowError> 
         asks.append_value(text);
         let (status, reason) = match row {
             Row::Missing => (Some(Status::Missing), None),
-            Row::Invalid(_, why) => (Some(Status::Invalid), Some(why.to_string())),
+            Row::Invalid(_, why) => (Some(Status::Invalid), Some(why.message().in_words(words))),
             Row::One(_) | Row::Preference(_) => (None, None),
         };
         statuses.append_option(status.map(Status::as_str));
@@ -89,14 +90,16 @@ mod tests {
     fn rows_become_keys_and_come_back() {
         let ana = || Row::One(Identifier::from_canonical(FieldType::Email, "ana@x.example"));
         let rows = [ana(), Row::Missing, Row::Invalid(0, Invalid::EmailSeveral), ana()];
-        let batch = key_batch(&rows, 1).unwrap();
+        let words = [("separate_values".to_owned(), "split them".to_owned())].into();
+        let batch = key_batch(&rows, 1, &words).unwrap();
         let keys = batch.column(0).as_binary::<i32>();
         assert!((0..4).all(|row| keys.value(row).len() == 16));
         assert_eq!(keys.value(0), keys.value(3));
         assert_ne!(keys.value(0), keys.value(1));
         let statuses: Vec<_> = batch.column(2).as_string::<i32>().iter().collect();
         assert_eq!(statuses, [None, Some("missing"), Some("invalid"), None]);
-        assert_eq!(batch.column(3).null_count(), 3);
+        let reasons: Vec<_> = batch.column(3).as_string::<i32>().iter().collect();
+        assert_eq!(reasons, [None, None, Some("more than one e-mail address: split them"), None]);
         assert_eq!(rows_of_asks(batch.column(1)).unwrap().unwrap(), rows);
         assert_eq!(batch.schema().metadata()["exactbuyer_rules_version"], RULES_VERSION.to_string());
     }

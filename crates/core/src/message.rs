@@ -50,6 +50,8 @@ crate::listed! {
         AskAgain = "ask_again",
         /// Ask again without `store_only`.
         AskWithoutStoreOnly = "ask_without_store_only",
+        /// Give the field type of a value.
+        GiveFieldType = "give_field_type",
         /// A type of Arrow may be given, too.
         OrArrowType = "or_arrow_type",
         /// Read a text in the encoding in which it was written.

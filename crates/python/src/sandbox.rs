@@ -3,7 +3,7 @@
 //! There are two objects: a running server, and its ledger as it was at one moment. Python's
 //! `exactbuyer.sandbox` checks ranges and makes dataclasses of tuples and dictionaries.
 
-use std::io::ErrorKind;
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -11,15 +11,50 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::depythonize;
 
-use crate::convert::{OrRaise, Serialized};
+use crate::convert::{OrRaise, Raise, Serialized};
 use crate::errors;
 use crate::runtime::lock;
+use exactbuyer_core::error::{Error, ErrorKind};
+use exactbuyer_core::identifier::reading::{Reader, Reading};
+use exactbuyer_core::identifier::{FieldType, Identifier, Invalid};
+use exactbuyer_core::message;
+use exactbuyer_core::message::Message;
 use exactbuyer_sandbox::{BadLuck, Ledger, Options, Request, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySandbox>()?;
     module.add_class::<PyLedger>()
+}
+
+/// The identifier that a client of this package sends for such a value. The sandbox itself compares spellings by much
+/// coarser rules, under which another spelling would never match.
+///
+/// # Errors
+/// `InvalidIdentifierError` for a value that is never sent. No row could match it, so a test that names it would check
+/// nothing.
+fn sent_for(py: Python<'_>, value: &str) -> PyResult<Identifier> {
+    let reader = Reader::default();
+    let why: Message = match reader.text(value, None) {
+        Reading::Asks(identifier) => return Ok(identifier),
+        Reading::Missing => "there is nothing in it".into(),
+        // It has no region that could be set.
+        Reading::Invalid(Invalid::PhoneWithoutCountryCode) => {
+            "a phone number without a country code: write it with +".into()
+        }
+        Reading::Invalid(why) => why.message(),
+    };
+    // A row with a field type may have a value that is not recognised without one.
+    for field_type in FieldType::ALL {
+        if let Reading::Asks(identifier) = reader.text(value, Some(field_type)) {
+            return Ok(identifier);
+        }
+    }
+    let message = message!(
+        "it is not an identifier ({}): pass an e-mail address, a phone number or a profile's address",
+        why
+    );
+    Err(Error::new(ErrorKind::InvalidIdentifier, message).exception(py))
 }
 
 /// A running sandbox.
@@ -56,7 +91,7 @@ impl PySandbox {
     fn new(py: Python<'_>, options: &Bound<'_, PyDict>) -> PyResult<Self> {
         let options: Options = depythonize(options).or_raise(py)?;
         let sandbox = py.detach(|| Sandbox::start(options)).map_err(|error| match error.kind() {
-            ErrorKind::WouldBlock => errors::exception(py, &errors::no_thread(&error)),
+            io::ErrorKind::WouldBlock => errors::exception(py, &errors::no_thread(&error)),
             _ => error.into(),
         })?;
         Ok(Self(Mutex::new(Some(Arc::new(sandbox)))))
@@ -71,18 +106,20 @@ impl PySandbox {
     }
 
     /// # Errors
-    /// `ValueError` if the contact is not a JSON object.
-    fn person(&self, value: &str, contact: &str) -> PyResult<()> {
-        self.running()?.person(value, contact).map_err(|error| PyValueError::new_err(error.to_string()))
+    /// `ValueError` if the contact is not a JSON object; and as [`sent_for`].
+    fn person(&self, py: Python<'_>, value: &str, contact: &str) -> PyResult<()> {
+        let value = sent_for(py, value)?;
+        let done = self.running()?.person(value.canonical(), contact);
+        done.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
-    fn nobody(&self, value: &str) -> PyResult<()> {
-        self.running()?.nobody(value);
+    fn nobody(&self, py: Python<'_>, value: &str) -> PyResult<()> {
+        self.running()?.nobody(sent_for(py, value)?.canonical());
         Ok(())
     }
 
-    fn reject(&self, value: &str) -> PyResult<()> {
-        self.running()?.reject(value);
+    fn reject(&self, py: Python<'_>, value: &str) -> PyResult<()> {
+        self.running()?.reject(sent_for(py, value)?.canonical());
         Ok(())
     }
 
@@ -157,12 +194,12 @@ impl PyLedger {
         Serialized(self.0.requests())
     }
 
-    fn times_billed(&self, value: &str) -> u32 {
-        self.0.times_billed(value)
+    fn times_billed(&self, py: Python<'_>, value: &str) -> PyResult<u32> {
+        Ok(self.0.times_billed(sent_for(py, value)?.canonical()))
     }
 
-    fn times_asked(&self, value: &str) -> u32 {
-        self.0.times_asked(value)
+    fn times_asked(&self, py: Python<'_>, value: &str) -> PyResult<u32> {
+        Ok(self.0.times_asked(sent_for(py, value)?.canonical()))
     }
 
     fn most_in_flight(&self) -> u32 {

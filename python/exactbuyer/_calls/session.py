@@ -108,7 +108,7 @@ class Session:
             # A separate engine, because the first call of an engine sets its key and opens the store.
             engine = self._engine_of(self.settings, None)
         elif not options.store_only:
-            key = key_to_send(self._key)
+            key = key_to_send(self._key, is_copy=self._origin is not None)
         if self.store is not None and asking != 0:
             opened(self.store)
             self._opened = self._opened or StoreId.of(self.store)
@@ -133,7 +133,7 @@ class Session:
         self._check_store_only(options)
         self._checked_engine()
         if not options.store_only:
-            key_to_send(self._key)
+            key_to_send(self._key, is_copy=self._origin is not None)
 
     def _check_store_only(self, options: CallOptions) -> None:
         if options.store_only and self.store is None:

@@ -16,6 +16,7 @@ from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.readers import TableReader
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput, TableSource, block_rows
 from exactbuyer.report._warnings import warn_of_column
+from exactbuyer.report.columns import unreadable_note
 from exactbuyer.report.message import TABLE
 from exactbuyer.report.wording import count
 from exactbuyer.results import Results
@@ -35,6 +36,8 @@ _ENOUGH_ROWS = 10
 """Fewer say nothing about a column."""
 _NEARLY_ALL = 0.9
 """Even a column of dirty values has more of them that can be looked up."""
+_ENOUGH_IF_ALL = 3
+"""If not one value can be looked up, even the first rows of a table, which people try first, say enough."""
 
 
 SourceT = TypeVar("SourceT", bound=TableSource)
@@ -78,8 +81,12 @@ class TableCallBase(Call, Generic[SourceT]):
                 text = f"no value of the contacts found fits {named}, which is null: is the type right?"
                 warn_of_column(text, results, receipt)
         asked = receipt.rows - receipt.missing
-        if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
+        if _is_suspicious(asked, receipt.invalid):
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
+        else:
+            for column in receipt.columns:
+                if _is_suspicious(column.values, column.unreadable):
+                    warn_of_column(unreadable_note(column), results, receipt)
         self.warn_of(results)
         return results
 
@@ -110,8 +117,13 @@ class TableCallBase(Call, Generic[SourceT]):
         return f"{many} that hold something are invalid: {right}? {request.prefix}reason says why"
 
     def _current_receipt(self) -> Receipt:
-        reasons = f"{self.source.table_request.prefix}reason"
-        return replace(super()._current_receipt(), misfits=self.source.table.misfits(), reasons=reasons)
+        receipt, request = super()._current_receipt(), self.source.table_request
+        return replace(
+            receipt,
+            misfits=self.source.table.misfits(),
+            reasons=f"{request.prefix}reason",
+            columns=request.named(receipt.columns),
+        )
 
 
 class WholeTableCall(TableCallBase[SourceT]):
@@ -243,6 +255,13 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
     def release_remaining(self) -> None:
         first_row = self.fed
         self._handed_out, self._sources, self._ready = first_row, deque(), deque()
+
+
+def _is_suspicious(values: int, unreadable: int) -> bool:
+    """Whether so few values can be looked up that the wrong column was probably named."""
+    if unreadable == values:
+        return values >= _ENOUGH_IF_ALL
+    return values >= _ENOUGH_ROWS and unreadable > _NEARLY_ALL * values
 
 
 def taken(table: Table) -> Iterator[Batches]:

@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from exactbuyer._core import DEFAULT_COLUMNS as CORE_DEFAULT_COLUMNS
 from exactbuyer._core import FIXED_COLUMNS as CORE_FIXED_COLUMNS
 from exactbuyer._core import Table
 from exactbuyer.exceptions import ConfigError
-from exactbuyer.field_types import FieldType, check_field_type
-from exactbuyer.report.message import TABLE, Message, Term, wrong
+from exactbuyer.field_types import FIELD_TYPES, FieldType
+from exactbuyer.report.message import TABLE, Message, Term, said, wrong
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
 from .labels import check_labels, label_for_message, looks_personal, matching_label
 from .libraries import home_of
+
+if TYPE_CHECKING:
+    from exactbuyer.report.columns import ColumnCount
 
 By: TypeAlias = "str | int | Sequence[Hashable] | Mapping[Any, FieldType | None]"
 """The columns to look up: a name, names in order of preference, or names with their field types.
@@ -127,6 +130,20 @@ class TableRequest:
         by = [str(label) for label, _ in self.by]
         return Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text, words=self.words)
 
+    def named(self, columns: Iterable[ColumnCount]) -> tuple[ColumnCount, ...]:
+        """The counts of the columns in `by`, with their names, and reasons in the words of this table."""
+        return tuple(
+            column._replace(
+                column=self._name(int(column.column)),
+                reasons=tuple((said(reason, self.words), cells) for reason, cells in column.reasons),
+            )
+            for column in columns
+        )
+
+    def _name(self, number: int) -> str:
+        label, _ = self.by[number]
+        return f"number {number + 1} of by" if looks_personal(label) else str(label)
+
     def replaced(
         self,
         names: Iterable[Hashable],
@@ -188,7 +205,7 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
         raise wrong("by", f"must be a column's name, not the column itself: by={name if known else 'mail'!r}")
     if isinstance(by, Mapping):
         given = cast("Mapping[Any, object]", by)
-        labels = [(label, check_field_type(kind) or field_type) for label, kind in given.items()]
+        labels = [(label, _own_type(label, kind) or field_type) for label, kind in given.items()]
     elif isinstance(by, (str, tuple)) or not isinstance(by, Iterable):
         # A tuple is one label of several levels, as pandas has them.
         labels = [(by, field_type)]
@@ -203,6 +220,18 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
     if len(unique) < len(labels):
         raise wrong("by", "names a column twice: name each once, in order of preference")
     return tuple(labels)
+
+
+def _own_type(label: object, kind: object) -> FieldType | None:
+    """The field type that `by` gives a column."""
+    if kind is None or kind in FIELD_TYPES:
+        return cast("FieldType | None", kind)
+    *others, last = map(repr, FIELD_TYPES)
+    raise wrong(
+        "by",
+        f"gives the column {label_for_message(label)} a field type that does not exist: use "
+        f"{', '.join(others)} or {last}",
+    )
 
 
 def _region(region: object) -> Any:

@@ -68,7 +68,7 @@ class Console:
     def checks(self, plan: Plan) -> None:
         """Writes what to look at before rows are sent, as :func:`plan_lines` says it."""
         for check in [] if self.quiet else counting_from_one(plan).checks():
-            write_line(f"check     {check}")
+            write_line(f"check     {in_options(check)}")
 
     def conclude(self, result: RunResult, prefix: str, *, title: str | None, step: str) -> None:
         """Writes the receipt, what to do next, and a last line: as JSON if that was asked for.
@@ -76,7 +76,8 @@ class Console:
         With `quiet`, writes only errors, and advice about answers that no store has.
         """
         if not self.quiet:
-            write_line(result.receipt.as_text(see=f"{prefix}reason", step=step, title=title))
+            see = f"{prefix}reason"
+            write_line(result.receipt.as_text(see=see, step=step, title=title, words=WORDS))
         elif result.is_lost or result.unstored:
             print_message(step)
         message = result.message if result.exit_code else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches
 from exactbuyer.cli._io.files import require
+from exactbuyer.report.columns import added
 from exactbuyer.report.plan import Plan, Suspect, min_duration_s
 
 from ._words import in_options
@@ -107,6 +108,7 @@ def _sum(one: Plan, next_one: Plan, enricher: BulkEnricher) -> Plan:
         expected_credits=None if not likely or None in likely else reduce(_added, filter(None, likely)),
         min_duration_s=min_duration_s(_full(to_send[0], settings.chunk_size), settings.requests_per_minute),
         problems=(*one.problems, *problems)[:_KEPT],
+        columns=added(one.columns, next_one.columns),
         suspects=tuple(sorted((*one.suspects, *suspects), key=lambda suspect: -suspect.rows)[:_SUSPECTS]),
     )
 

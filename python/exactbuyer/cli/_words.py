@@ -46,6 +46,7 @@ WORDS: Mapping[str, str] = {
     "ask_again": "run the same command again",
     "ask_without_store_only": "run the command without --store-only",
     "force": "pass --force to replace it",
+    "give_field_type": "pass the column's field type, as in --by mobile=phone",
     "keep_answers": "Leave out --store, or pass --store FILE",
     "no_limit": "or left out for no limit",
     "no_store": "--store none",
@@ -67,6 +68,7 @@ WORDS: Mapping[str, str] = {
 
 STORE_WORDS: Mapping[str, str] = {
     **WORDS,
+    "give_field_type": "pass its field type, as in --type phone",
     "na_values": "--na-value of `exactbuyer enrich`",
     "read_encoding": "correct it",
     "separate_values": "pass them one by one",

@@ -19,6 +19,7 @@ PYTHON: Mapping[str, str] = {
     "ask_again": "ask again for the rows that are not_sent",
     "ask_without_store_only": "ask again without store_only",
     "force": "pass force=True to replace it",
+    "give_field_type": "pass its field type, as in field_type='phone'",
     "keep_answers": "Leave out store, or set it to a path",
     "no_limit": "or None for no limit",
     "no_store": "store=None",
@@ -38,7 +39,11 @@ PYTHON: Mapping[str, str] = {
 }
 """What a user of the Python API does. A setting is called by its name."""
 
-TABLE: Mapping[str, str] = {**PYTHON, "separate_values": "pass their separator, as in split=';'"}
+TABLE: Mapping[str, str] = {
+    **PYTHON,
+    "give_field_type": "pass the column's field type, as in by={'mobile': 'phone'}",
+    "separate_values": "pass their separator, as in split=';'",
+}
 """The same where a row is a cell of a table."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .columns import ColumnCount, columns_of_core, skipped_notes
 from .message import PYTHON, Message, Term, said
 from .results import Problem
 from .wording import count, duration, html_table, money, span, span_of, text_table
@@ -76,6 +77,8 @@ class Plan:
         min_duration_s: The minimum duration in seconds, because of `requests_per_minute`.
         problems: The rows that cannot be looked up, with the reasons.
         suspects: Identifiers that may be placeholders.
+        columns: For each column in `by`, or for each position in rows that are lists: how many of its values
+            can be read. Empty for a frame of a cluster.
         credit_price: The price of one credit and its currency, if the enricher has one.
     """
 
@@ -96,6 +99,7 @@ class Plan:
     min_duration_s: float = 0.0
     problems: tuple[Problem, ...] = ()
     suspects: tuple[Suspect, ...] = ()
+    columns: tuple[ColumnCount, ...] = ()
     credit_price: tuple[Decimal, str] | None = None
 
     @classmethod
@@ -118,6 +122,7 @@ class Plan:
             [counts["max_credits"], *(ceiling for ceiling in (left, max_credits) if ceiling is not None)]
         )
         counts["suspects"] = tuple(Suspect(**suspect) for suspect in counts["suspects"])
+        counts["columns"] = columns_of_core(counts["columns"])
         counts["credits_without_limit"], counts["max_credits"] = counts["max_credits"], most
         return cls(
             **counts,
@@ -134,8 +139,9 @@ class Plan:
 
         Returns:
             One entry for each attribute, as `exactbuyer plan --json` has them, but rows are numbered from 0.
-            Ranges are `[low, high]`, problems `[row, status, reason]`, suspects `[row, field_type, rows]`;
-            the price is `[amount, currency]`, both as text.
+            Ranges are `[low, high]`, problems `[row, status, reason]`, suspects `[row, field_type, rows]`,
+            columns `[column, values, skipped, [[reason, values], …]]`; the price is `[amount, currency]`,
+            both as text.
 
         Example:
             >>> from exactbuyer import BulkEnricher
@@ -143,8 +149,8 @@ class Plan:
             >>> plan["max_credits"], plan["to_send"], plan["problems"][0][:2]
             (1, [1, 1], [1, 'invalid'])
         """
-        plain: dict[str, Any] = json.loads(json.dumps(vars(self), default=str))
-        return plain
+        fields: dict[str, Any] = json.loads(json.dumps(vars(self), default=str))
+        return fields
 
     def as_text(self, *, words: Mapping[str, str] = PYTHON) -> str:
         """The plan as a small table, in the words of an audience."""
@@ -153,7 +159,7 @@ class Plan:
             [
                 *text_table(count(self.rows, "row"), lines),
                 f"credits   {said(self._credits(), words)}",
-                *(f"check     {check}" for check in self.checks()),
+                *(f"check     {said(check, words)}" for check in self.checks()),
             ]
         )
 
@@ -217,7 +223,7 @@ class Plan:
             f"{_whose(row, kind)} appears in {count(rows, 'row')}: a placeholder?"
             for row, kind, rows in self.suspects
         ]
-        return [again, *suspects] if self.bought_again else suspects
+        return [*([again] if self.bought_again else []), *skipped_notes(self.columns), *suspects]
 
 
 def _parts(*parts: tuple[int, str]) -> str:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from exactbuyer import exceptions
 
-from .message import PYTHON
+from .columns import ColumnCount, added, as_lists, columns_of_core, skipped_notes
+from .message import PYTHON, said
 from .wording import count, duration, html_table, money, text_table, utc_text, with_times
 
 
@@ -76,6 +77,8 @@ class Receipt:
             purged from the store stays there.
         reasons: For a table: the name of the column with the reasons of rows. `None`: `results.problems` has
             them.
+        columns: For each column in `by`, or for each position in rows that are lists: how many of its values
+            can be read. Empty for a frame of a cluster.
 
     Example:
         >>> from exactbuyer import Receipt
@@ -117,6 +120,7 @@ class Receipt:
     credit_price: tuple[Decimal, str] | None = None
     answers: str | None = None
     reasons: str | None = None
+    columns: tuple[ColumnCount, ...] = ()
 
     @classmethod
     def from_core(
@@ -131,6 +135,7 @@ class Receipt:
         values = with_times(counts)
         del values["withheld"]  # It concerns whether rows may be dropped, not people.
         values["notes"] = tuple(Note(*note) for note in counts["notes"])
+        values["columns"] = columns_of_core(counts["columns"])
         return cls(**values, credit_price=credit_price, in_store=in_store, store_only=store_only)
 
     @property
@@ -249,6 +254,7 @@ class Receipt:
             # If both have a folder, the later one is kept: each receipt has its own folder.
             answers=other.answers or self.answers,
             reasons=self.reasons if self.reasons == other.reasons else None,
+            columns=added(self.columns, other.columns),
         )
 
     def __radd__(self, other: object) -> Receipt:
@@ -260,7 +266,7 @@ class Receipt:
 
         Returns:
             One entry for each attribute. The time is text in ISO 8601; the price is `[amount, currency]`,
-            both as text.
+            both as text; a column is `[column, values, skipped, [[reason, values], …]]`.
 
         Example:
             >>> from exactbuyer import Receipt
@@ -270,6 +276,7 @@ class Receipt:
         """
         plain = asdict(self)
         plain["notes"] = [list(note) for note in self.notes]
+        plain["columns"] = as_lists(self.columns)
         if self.credit_price is not None:
             each, currency = self.credit_price
             plain["credit_price"] = [str(each), currency]
@@ -277,18 +284,26 @@ class Receipt:
             plain["inherited_since"] = self.inherited_since.isoformat()
         return plain
 
-    def as_text(self, *, see: str | None = None, step: str | None = None, title: str | None = None) -> str:
+    def as_text(
+        self,
+        *,
+        see: str | None = None,
+        step: str | None = None,
+        title: str | None = None,
+        words: Mapping[str, str] = PYTHON,
+    ) -> str:
         """The receipt as a small table.
 
         Args:
             see: Where the reader finds the reasons of rows. `None`: in `reasons`, or in `results.problems`.
             step: What to do next. `None`: `next_step`, which is for users of the Python API.
             title: The title of the table. `None`: it says whether rows are open.
+            words: The words of the audience, for the reasons of columns.
         """
         return "\n".join(
             [
                 *text_table(title or self._title(), self._lines(see), duration(self.elapsed_s)),
-                *(f"{label:<8}  {text}" for label, text in self._last_lines(step)),
+                *(f"{label:<8}  {said(text, words)}" for label, text in self._last_lines(step)),
             ]
         )
 
@@ -336,6 +351,7 @@ class Receipt:
 
     def _last_lines(self, step: str | None = None) -> list[tuple[str, str]]:
         notes = [f"{text} ({count(requests, 'request')})" for text, requests in self.notes]
+        notes += skipped_notes(self.columns)
         if self.bought_again:
             notes.append(f"{count(self.bought_again, 'lookup')} sent that the store had a contact for")
         if self.misfits:

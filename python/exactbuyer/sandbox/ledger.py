@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from exactbuyer.settings._checks import check_text
+
 if TYPE_CHECKING:
     from exactbuyer._core import SandboxLedger
     from exactbuyer.field_types import FieldType
@@ -60,7 +62,8 @@ _TOO_FAST = 429
 class Ledger:
     """The ledger of the sandbox at the moment when `Sandbox.ledger` was read.
 
-    An identifier is found in any spelling: `"Ana@X.example"` and `"ana@x.example"` are one.
+    An identifier is found in any spelling that a row may have: `"Ana@X.example"` and `"ana@x.example"` are
+    one. A phone number needs its country code.
     """
 
     def __init__(self, ledger: SandboxLedger) -> None:
@@ -92,11 +95,21 @@ class Ledger:
         return times
 
     def times_billed(self, value: str) -> int:
-        """How often this identifier was billed."""
+        """How often this identifier was billed.
+
+        Raises:
+            InvalidIdentifierError: It cannot be read as an identifier, so no row was ever sent for it.
+        """
+        check_text("value", value)
         return self._ledger.times_billed(value)
 
     def times_asked(self, value: str) -> int:
-        """How often this identifier was looked up in accepted requests, found or not."""
+        """How often this identifier was looked up in accepted requests, found or not.
+
+        Raises:
+            InvalidIdentifierError: It cannot be read as an identifier, so no row was ever sent for it.
+        """
+        check_text("value", value)
         return self._ledger.times_asked(value)
 
     @property

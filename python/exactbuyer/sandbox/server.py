@@ -117,12 +117,13 @@ class Sandbox:
         """From now on this identifier belongs to this person, whatever the match rate.
 
         Args:
-            value: The identifier, in any spelling.
+            value: The identifier, in any spelling that a row may have. A phone number needs its country code.
             contact: The contact, which is returned unchanged. It is a match only if it has what
                 `required_fields` asks for, in `current_work_email`, `personal_emails`, `phone_numbers` or
                 `social_profiles`.
 
         Raises:
+            InvalidIdentifierError: `value` cannot be read as an identifier, so no row would ever match.
             ValueError: The contact has NaN or an infinity, which JSON cannot express.
             TypeError: The contact has a value that JSON cannot express.
 
@@ -139,12 +140,20 @@ class Sandbox:
         self._server.person(value, text)
 
     def nobody(self, value: str) -> None:
-        """From now on this identifier belongs to nobody."""
+        """From now on this identifier belongs to nobody.
+
+        Raises:
+            InvalidIdentifierError: As for `person`.
+        """
         check_text("value", value)
         self._server.nobody(value)
 
     def reject(self, value: str) -> None:
-        """From now on every request with this value is refused with 400, and costs nothing."""
+        """From now on every request with this identifier is refused with 400, and costs nothing.
+
+        Raises:
+            InvalidIdentifierError: As for `person`.
+        """
         check_text("value", value)
         self._server.reject(value)
 

@@ -108,14 +108,19 @@ def has_key(given: Secret | None) -> bool:
     return given is not None or bool(os.environ.get(KEY_VARIABLE, "").strip())
 
 
-def key_to_send(given: Secret | None) -> Secret:
-    """The key given, else the environment's.
+def key_to_send(given: Secret | None, *, is_copy: bool = False) -> Secret:
+    """The key given, else the environment's. `is_copy`: it is for an enricher that was unpickled.
 
     Raises:
         ConfigError: There is none.
     """
     if given is not None:
         return given
+    if not has_key(None) and is_copy:
+        raise ConfigError(
+            f"no API key: a pickle has none, so a pickled enricher takes it from the environment. Set "
+            f"{KEY_VARIABLE} where the copy is used (for a sandbox, to any text), or make an enricher there"
+        )
     if not has_key(None):
         raise ConfigError(
             Message(

@@ -229,7 +229,7 @@ mod tests {
         let field_type = Some(FieldType::Phone);
         let column =
             ColumnReader { reader, field_type, marks: &Marks::default(), regions: Regions::ByRow(&named) };
-        join(vec![column.read(texts, "phone").unwrap()])
+        join(vec![column.read(texts, "phone").unwrap()]).0
     }
 
     fn arrays(values: &[&str]) -> [ArrayRef; 2] {
@@ -282,7 +282,7 @@ mod tests {
         let regions = Regions::Same(RowRegion::Default);
         let column = ColumnReader { reader: &reader, field_type: None, marks: &Marks::default(), regions };
         let cells = column.read(&texts.slice(2, 1), "phone").unwrap();
-        assert_eq!(canonical(join(vec![cells]).first().unwrap()), Some("+12015550125"));
+        assert_eq!(canonical(join(vec![cells]).0.first().unwrap()), Some("+12015550125"));
     }
 
     /// Such an array cannot be made with safe code, but Arrow's libraries hand it on.
@@ -317,7 +317,7 @@ mod tests {
             let keys = arrow_array::Int32Array::from(vec![0, 1, 2, 3]);
             let encoded: ArrayRef = Arc::new(DictionaryArray::new(keys, texts.clone()));
             for texts in [texts, encoded] {
-                let rows = join(vec![column.read(&texts, "mail").unwrap()]);
+                let (rows, _) = join(vec![column.read(&texts, "mail").unwrap()]);
                 let is_right =
                     matches!(rows[..], [Row::Invalid(..), Row::One(_), Row::Invalid(..), Row::Invalid(..)]);
                 assert!(is_right, "{rows:?}");

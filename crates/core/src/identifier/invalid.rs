@@ -119,8 +119,7 @@ impl Invalid {
             Self::ControlCharacter => "a control character inside: is this more than one value, or not text?",
             Self::ReplacementCharacter => "a letter that could not be read as text (U+FFFD): ",
             Self::Unrecognised => {
-                "not recognised as an e-mail address, phone number or social profile: if it is \
-                 one, give its field type"
+                "not recognised as an e-mail address, phone number or social profile: if it is one, "
             }
             Self::Placeholder => {
                 "a placeholder, and not an identifier: if it means that there is no value, add it to "
@@ -160,8 +159,8 @@ impl Invalid {
                 "a phone number without its area code, or a short number such as that of an emergency service"
             }
             Self::PhoneUnassigned => {
-                "a phone number that does not exist: check its digits; if they are right, write it with + and its \
-                 country code"
+                "a phone number that does not exist: check its digits and, if it has no country code, its region; if \
+                 they are right, write it with + and its country code"
             }
             Self::PhoneScientific => {
                 "a phone number that a spreadsheet rounded: format the column as text and export it again"
@@ -199,6 +198,7 @@ impl Invalid {
                 message!("{}{}", self.text(), Advice::SeparateValues)
             }
             Self::ReplacementCharacter => message!("{}{}", self.text(), Advice::ReadEncoding),
+            Self::Unrecognised => message!("{}{}", self.text(), Advice::GiveFieldType),
             Self::Placeholder => message!("{}{}", self.text(), Setting::NaValues),
             Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Setting::DefaultRegion),
             _ => self.text().into(),

@@ -24,6 +24,7 @@
 //! assert!(out.iter().all(|row| row.status == Status::NotFound));
 //! ```
 
+mod columns;
 mod key;
 mod lookups;
 mod slots;
@@ -32,6 +33,7 @@ mod table;
 
 use crate::identifier::{Identifier, Invalid};
 
+pub use columns::{ColumnCounts, RowBuilder};
 pub use key::{key, row_of_text, text_of_row};
 pub use lookups::LookupId;
 pub use summary::{Stored, Summary, Suspect, identifiers, summarize};

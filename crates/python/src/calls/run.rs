@@ -37,9 +37,11 @@ use crate::calls::waiting::seconds;
 use crate::convert::{OrRaise, Serialized};
 use crate::errors;
 use crate::ffi::collector::built_as_old;
+use crate::input::columns::counted;
 use crate::input::rows::Rows;
 use crate::runtime::{Background, OfProcess, lock};
 use crate::tables::table::Table;
+use exactbuyer_core::plan::ColumnCounts;
 use exactbuyer_core::results::RowOutcome;
 use exactbuyer_dispatch::Progress;
 
@@ -147,6 +149,8 @@ pub(crate) struct Run {
     marks: Arc<Marks>,
     /// Values of the rows, and results that wait for their turn.
     assembly: Mutex<Assembly>,
+    /// What the columns of all rows fed so far contribute.
+    columns: Mutex<Vec<ColumnCounts>>,
     /// The current waiter. Only the wait itself holds it, so that an abandoned event loop can be collected.
     waiter: Mutex<Weak<Waiter>>,
 }
@@ -160,6 +164,7 @@ impl Run {
             live: OfProcess::new(Live { run, inbox, background, grace }),
             marks,
             assembly: Mutex::new(Assembly::new()),
+            columns: Mutex::default(),
             waiter: Mutex::new(Weak::new()),
         }
     }
@@ -219,6 +224,7 @@ impl Run {
         let mut assembly = self.assembly(py);
         let read = rows.take()?;
         assembly.keep(read.values);
+        ColumnCounts::add(&mut lock(&self.columns), read.columns);
         live.run.feed(read.rows, read.counts);
         Ok(())
     }
@@ -335,13 +341,16 @@ impl Run {
         Ok(())
     }
 
-    /// Counts so far, as a dictionary. `stopped` is made apart, because a message becomes a text of Python that
-    /// each audience can read in its own words.
+    /// Counts so far, as a dictionary. `stopped` and `columns` are made apart, because a message becomes a text of
+    /// Python that each audience can read in its own words.
     fn receipt<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let receipt = self.live()?.run.receipt();
         let stopped = receipt.stopped.as_deref().map(|message| errors::text(py, message)).transpose()?;
         let fields = Serialized(receipt).into_pyobject(py)?.into_any();
         fields.set_item("stopped", stopped)?;
+        // Not while locked: making objects may run other code, which may ask for a receipt.
+        let columns = lock(&self.columns).clone();
+        fields.set_item("columns", counted(py, columns)?)?;
         Ok(fields)
     }
 

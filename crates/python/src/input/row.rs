@@ -17,8 +17,7 @@ use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple};
 
 use crate::input::entry::{Entry, Hints, Reader};
 use exactbuyer_core::identifier::FieldType;
-use exactbuyer_core::identifier::reading::Reading;
-use exactbuyer_core::plan::{Preference, Row};
+use exactbuyer_core::plan::{Row, RowBuilder};
 
 /// What a pair is, for messages about a wrong one.
 ///
@@ -43,23 +42,33 @@ impl RowReader {
     /// The value for the row's result, and what to look up. The value of a list-row is a tuple of its entries' values;
     /// no other value is a tuple.
     ///
-    /// `number` is the row's number for messages, counted over all lists of the call.
+    /// `number` is the row's number for messages, counted over all lists of the call. `builder` makes the row; a value
+    /// that stands alone counts as the first of a list.
     ///
     /// # Errors
     /// `TypeError` or `ValueError` if the object is not a row.
-    pub(crate) fn row(&self, item: &Bound<'_, PyAny>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
+    pub(crate) fn row(
+        &self,
+        item: &Bound<'_, PyAny>,
+        number: u64,
+        builder: &mut RowBuilder,
+    ) -> PyResult<(Py<PyAny>, Row)> {
         let row = || format!("row {number}");
+        let single = |entry: Entry| {
+            builder.cell(0, [(0, entry.reading)]);
+            (entry.value, builder.row())
+        };
         if is_scalar(item) {
             return self.reader.entry(item, self.hints(), &row).map(single);
         }
         if let Ok(entries) = item.cast::<PyList>() {
-            return self.list(entries, number);
+            return self.list(entries, number, builder);
         }
         if !item.is_exact_instance_of::<PyTuple>()
             && !item.is_exact_instance_of::<PyDict>()
             && let Some(array) = array(item)?
         {
-            return self.list(array.cast()?, number);
+            return self.list(array.cast()?, number, builder);
         }
         self.value(item, &row).map(single)
     }
@@ -69,29 +78,19 @@ impl RowReader {
     /// An entry without a value is skipped, and an invalid one is kept as the reason in case no entry can be
     /// looked up. `place` is the entry's position in the list, which a result refers to. An empty list is a
     /// missing row.
-    fn list(&self, entries: &Bound<'_, PyList>, number: u64) -> PyResult<(Py<PyAny>, Row)> {
+    fn list(
+        &self,
+        entries: &Bound<'_, PyList>,
+        number: u64,
+        builder: &mut RowBuilder,
+    ) -> PyResult<(Py<PyAny>, Row)> {
         let mut values = Vec::with_capacity(entries.len());
-        let mut alternatives = Vec::new();
-        let mut first = None;
-        let mut invalid = None;
         for (place, item) in (0..).zip(entries.iter()) {
             let entry = self.value(&item, &|| format!("row {number}, entry {place}"))?;
             values.push(entry.value);
-            match entry.reading {
-                Reading::Missing => continue,
-                Reading::Invalid(why) => invalid = invalid.or(Some((place, why))),
-                Reading::Asks(identifier) => alternatives.push((place, identifier)),
-            }
-            first = first.or(Some(place));
+            builder.cell(place, [(place, entry.reading)]);
         }
-        let row = match (first, invalid) {
-            (Some(first), _) if !alternatives.is_empty() => {
-                Row::Preference(Box::new(Preference { first, alternatives: alternatives.into() }))
-            }
-            (_, Some((place, why))) => Row::Invalid(place, why),
-            _ => Row::Missing,
-        };
-        Ok((PyTuple::new(entries.py(), values)?.into_any().unbind(), row))
+        Ok((PyTuple::new(entries.py(), values)?.into_any().unbind(), builder.row()))
     }
 
     /// A value with or without its field type: what an entry of a list may be.
@@ -127,16 +126,6 @@ impl RowReader {
     fn hints(&self) -> Hints {
         Hints { field_type: self.field_type, ..Hints::default() }
     }
-}
-
-/// The row of one value.
-fn single(entry: Entry) -> (Py<PyAny>, Row) {
-    let row = match entry.reading {
-        Reading::Missing => Row::Missing,
-        Reading::Invalid(why) => Row::Invalid(0, why),
-        Reading::Asks(identifier) => Row::One(identifier),
-    };
-    (entry.value, row)
 }
 
 /// Three parts are tried first: their first must be a field type, so that a list of three identifiers in a

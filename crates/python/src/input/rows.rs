@@ -14,6 +14,7 @@ use pyo3::types::{PyList, PyTuple};
 use pyo3_arrow::input::AnyArray;
 use serde::Serialize;
 
+use super::columns;
 use super::source;
 use crate::convert::{OrRaise, Serialized};
 use crate::errors::InvalidTexts;
@@ -25,7 +26,7 @@ use crate::stores::store::Store;
 use exactbuyer_arrow::{counts_of, rows_of_asks};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::{FieldType, Identifier, Invalid};
-use exactbuyer_core::plan::{Row, Stored, Summary, identifiers, summarize};
+use exactbuyer_core::plan::{ColumnCounts, Row, RowBuilder, Stored, Summary, identifiers, summarize};
 use exactbuyer_core::store::{Availability, Outcome, Terms};
 use exactbuyer_dispatch::terms;
 use exactbuyer_store::sqlite::{SqliteStore, Yield};
@@ -51,6 +52,8 @@ pub(crate) struct ReadRows {
     pub(crate) values: Vec<Py<PyAny>>,
     /// How many rows of the caller's each of these stands for; empty: each stands for itself.
     pub(crate) counts: Vec<u64>,
+    /// What each column contributes, or each position in rows that are lists.
+    pub(crate) columns: Vec<ColumnCounts>,
 }
 
 /// Rows, read and identified: the caller's values, and what to look up for each.
@@ -156,7 +159,7 @@ impl Rows {
         required_fields: Option<&Bound<'_, PyAny>>,
         refresh: bool,
         store_only: bool,
-    ) -> PyResult<Serialized<Plan>> {
+    ) -> PyResult<Py<PyAny>> {
         let config = settings::read(settings, None)?.config;
         let required_fields = required_fields.map(settings::required_fields).transpose()?;
         let required = required_fields.unwrap_or_else(|| config.required_fields.clone());
@@ -180,13 +183,17 @@ impl Rows {
         // The lookups of each later round may have to wait for the round before, and then need a request of their own.
         let later_rounds = summary.rounds.saturating_sub(1);
         let most_requests = (most.div_ceil(chunk_size) + later_rounds).min(most);
-        Ok(Serialized(Plan {
+        let plan = Serialized(Plan {
             summary,
             to_send: (least, most),
             requests: (least.div_ceil(chunk_size), most_requests),
             lately,
             room,
-        }))
+        });
+        let fields = plan.into_pyobject(py)?;
+        // Made apart, because a reason is a text that each audience can read in its own words.
+        fields.set_item("columns", columns::counted(py, self.look(|read| read.columns.clone())?)?)?;
+        Ok(fields.unbind())
     }
 }
 
@@ -207,8 +214,8 @@ impl Rows {
     }
 
     /// Rows that were read elsewhere, without values.
-    pub(crate) fn of(rows: Vec<Row>, first_row: u64) -> Self {
-        let read = ReadRows { rows, ..ReadRows::default() };
+    pub(crate) fn of((rows, columns): (Vec<Row>, Vec<ColumnCounts>), first_row: u64) -> Self {
+        let read = ReadRows { rows, columns, ..ReadRows::default() };
         Self { len: read.rows.len(), first_row, read: Mutex::new(Some(read)) }
     }
 
@@ -301,11 +308,12 @@ fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyR
     let mut read = ReadRows {
         rows: Vec::with_capacity(expected),
         values: Vec::with_capacity(expected),
-        counts: Vec::new(),
+        ..ReadRows::default()
     };
+    let mut builder = RowBuilder::default();
     let mut number = first_row;
     let mut add = |item: Bound<'_, PyAny>| {
-        let (value, row) = reader.row(&item, number)?;
+        let (value, row) = reader.row(&item, number, &mut builder)?;
         read.values.push(value);
         read.rows.push(row);
         number += 1;
@@ -326,6 +334,7 @@ fn read_rows(reader: &RowReader, rows: &Bound<'_, PyAny>, first_row: u64) -> PyR
             .map_err(|trouble| source::not_rows(rows, trouble))?
             .try_for_each(|item| add(item?))?;
     }
+    read.columns = builder.counts();
     Ok(read)
 }
 

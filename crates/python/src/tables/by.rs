@@ -26,7 +26,8 @@ use exactbuyer_arrow::{Cell, join, key_batch, key_schema};
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::reading::{Reader, Reading, RowRegion};
 use exactbuyer_core::identifier::{FieldType, Invalid};
-use exactbuyer_core::plan::Row;
+use exactbuyer_core::message::Words;
+use exactbuyer_core::plan::{ColumnCounts, Row};
 
 /// Cells with Python objects that are read between two checks for Ctrl-C.
 const CELLS_BETWEEN_SIGNALS: usize = 1_024;
@@ -163,22 +164,23 @@ impl ByColumns {
     }
 
     /// Rows with the same identifiers have the same key, in every process with this version of the rules.
-    fn keys(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Batches> {
-        let rows = self.read(py, start, stop)?;
+    #[allow(clippy::needless_pass_by_value)] // As Python passes it.
+    fn keys(&self, py: Python<'_>, start: usize, stop: usize, words: Words) -> PyResult<Batches> {
+        let (rows, _) = self.read(py, start, stop)?;
         let columns = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
-        let batch = py.detach(|| key_batch(&rows, columns)).or_raise(py)?;
+        let batch = py.detach(|| key_batch(&rows, columns, &words)).or_raise(py)?;
         Ok(Batches::of(key_schema(), vec![batch]))
     }
 }
 
 impl ByColumns {
-    /// The rows between these two.
+    /// The rows between these two, and what each column contributes to them.
     ///
     /// The end is cut to the table. Arrow columns are read without the interpreter, lists of objects with it.
     ///
     /// # Errors
     /// `ConfigError` for a type, or `KeyboardInterrupt`. A cell that cannot be looked up is not an error.
-    fn read(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<Vec<Row>> {
+    fn read(&self, py: Python<'_>, start: usize, stop: usize) -> PyResult<(Vec<Row>, Vec<ColumnCounts>)> {
         let stop = stop.min(self.rows);
         let start = start.min(stop);
         let named = self.regions(py, start, stop)?;

@@ -14,6 +14,7 @@ from exactbuyer._frames.libraries import arrow_table, library
 from exactbuyer._frames.metadata import Notes
 from exactbuyer._frames.table_input import TextRules, read_lookup_columns
 from exactbuyer.exceptions import ConfigError
+from exactbuyer.report.message import TABLE
 
 if TYPE_CHECKING:
     from exactbuyer._frames.frame import Frame
@@ -56,7 +57,7 @@ class KeyMaker:
                 f"{self.rules_version}: install the same release of exactbuyer on both. Nothing was sent"
             )
         columns = read_lookup_columns(frame.cells, self.request, self.rules)
-        return library("pyarrow").table(columns.keys(0, len(columns)))
+        return library("pyarrow").table(columns.keys(0, len(columns), TABLE))
 
     def distinct(self, data: Any) -> Any:
         """The distinct rows of a partition, with their number: see `distinct_schema`."""
