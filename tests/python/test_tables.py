@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from exactbuyer import DEFAULT_COLUMNS, BulkEnricher, By
 from exactbuyer._frames.request import FIXED_COLUMNS
+from exactbuyer.report.message import TABLE, said
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -146,8 +147,7 @@ def check(enricher: BulkEnricher, cells: list[str | None], rows: list[dict[str, 
     """Compares rows of a table with what `enrich` says of the same cells."""
     expected = enricher.enrich(cells, on_error="record", progress=False)
     # What to do about it is said in the words of a table.
-    as_list, in_table = "give them as a list, in order of preference", "pass their separator, as in split=';'"
-    reasons = {problem.row: problem.reason.replace(as_list, in_table) for problem in expected.problems}
+    reasons = {problem.row: said(problem.reason, TABLE) for problem in expected.problems}
     assert len(rows) == len(cells)
     for number, (row, result) in enumerate(zip(rows, expected, strict=True)):
         assert list(row) == ["n", "mail", *ADDED]

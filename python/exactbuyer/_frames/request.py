@@ -205,7 +205,10 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
         raise wrong("by", f"must be a column's name, not the column itself: by={name if known else 'mail'!r}")
     if isinstance(by, Mapping):
         given = cast("Mapping[Any, object]", by)
-        labels = [(label, _own_type(label, kind) or field_type) for label, kind in given.items()]
+        labels = [
+            (label, _own_type(kind, place, len(given)) or field_type)
+            for place, (label, kind) in enumerate(given.items(), 1)
+        ]
     elif isinstance(by, (str, tuple)) or not isinstance(by, Iterable):
         # A tuple is one label of several levels, as pandas has them.
         labels = [(by, field_type)]
@@ -222,15 +225,14 @@ def _by(by: object, field_type: FieldType | None) -> tuple[tuple[Any, FieldType 
     return tuple(labels)
 
 
-def _own_type(label: object, kind: object) -> FieldType | None:
-    """The field type that `by` gives a column."""
+def _own_type(kind: object, place: int, columns: int) -> FieldType | None:
+    """The field type that `by` gives a column. The label is not shown: the table may have no such column."""
     if kind is None or kind in FIELD_TYPES:
         return cast("FieldType | None", kind)
+    which = f" (number {place} of {columns})" if columns > 1 else ""
     *others, last = map(repr, FIELD_TYPES)
     raise wrong(
-        "by",
-        f"gives the column {label_for_message(label)} a field type that does not exist: use "
-        f"{', '.join(others)} or {last}",
+        "by", f"gives a column{which} a field type that does not exist: use {', '.join(others)} or {last}"
     )
 
 
