@@ -97,6 +97,31 @@ def test_what_is_no_store_is_left_alone(sandbox: Sandbox, path: Path) -> None:
     assert asked(sandbox) == 0
 
 
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", "-owners"])
+def test_a_store_is_not_destroyed_as_the_side_file_of_another(
+    end: str, everybody: Sandbox, tmp_path: Path
+) -> None:
+    path, named = tmp_path / "people.db", tmp_path / f"people.db{end}"
+    with enricher(everybody, named) as people, pytest.raises(ConfigError, match="choose another name"):
+        people.enrich(["ana@acme.example"])
+    assert not named.exists()
+    with enricher(everybody, path) as people:
+        people.enrich(["ana@acme.example"])
+        with pytest.raises(ConfigError, match="choose another name"):
+            people.store.backup(tmp_path / f"other.db{end}")
+    # An earlier version has accepted such a name.
+    path.rename(named)
+    before = named.read_bytes()
+    with enricher(everybody, path) as people, pytest.raises(StoreError, match=f"{end} is a database"):
+        people.enrich(["bob@acme.example"])
+    assert named.read_bytes() == before
+    assert not path.exists()
+    assert asked(everybody) == 1
+    named.rename(tmp_path / "renamed.db")
+    with enricher(everybody, tmp_path / "renamed.db") as people:
+        assert people.enrich(["ana@acme.example"]).receipt.from_store == 1
+
+
 def test_a_store_that_cannot_be_made_sends_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with enricher(sandbox, tmp_path / "file" / "people.db") as people, pytest.raises(StoreError):

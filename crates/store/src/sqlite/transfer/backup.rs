@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind::AlreadyExists};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -14,7 +15,9 @@ use rusqlite::backup::{Backup, StepResult};
 use exactbuyer_core::error::{Error, ErrorKind};
 
 use super::super::clock::pause_shortly;
-use super::super::file::{Fault, UNFINISHED, beside, generation, open_file, place};
+use super::super::file::{
+    Fault, SQLITE_FILES, UNFINISHED, beside, generation, open_file, place, refuse_reserved,
+};
 use super::super::platform::{self, FileId, Listed};
 use super::super::process::{Interrupt, SqliteStore};
 
@@ -26,7 +29,8 @@ impl SqliteStore {
     /// and processes may use the store meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if a file with that name exists, or the side files of a store lie beside it.
+    /// [`ErrorKind::Config`] if a file with that name exists, the side files of a store lie beside it, or the name ends
+    /// like that of a side file.
     /// [`ErrorKind::Store`] if either file cannot be read or written, or the backup was interrupted: then
     /// there is no new file.
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
@@ -42,9 +46,10 @@ impl SqliteStore {
 /// # Errors
 /// If a file is in the way, or one of both cannot be used. Then no new file is left.
 pub(super) fn copy(connection: &Connection, to: &Path, interrupt: &Interrupt) -> Result<(), Fault> {
-    let taken = ["", "-wal", "-shm", "-journal"].map(|end| beside(to, end));
-    if let Some(taken) = taken.iter().find(|path| fs::symlink_metadata(path).is_ok()) {
-        return Err(exists(taken));
+    refuse_reserved("backup", to)?;
+    let mut taken = iter::once("").chain(SQLITE_FILES).map(|end| beside(to, end));
+    if let Some(taken) = taken.find(|path| fs::symlink_metadata(path).is_ok()) {
+        return Err(exists(&taken));
     }
     let unfinished = Unfinished::begin(to)?;
     copy_pages(connection, &unfinished.path, interrupt)?;
