@@ -1,7 +1,7 @@
 //! Files of a store in use that are read, linked, mounted at another place or truncated.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::process::Command;
 
 use exactbuyer_core::error::ErrorKind;
@@ -233,6 +233,17 @@ fn a_backup_replaces_nothing_and_follows_no_link() {
     assert!(!elsewhere.file("nothing").exists());
     let error = store.backup(&folder.file("no/such/folder.db")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
+}
+
+#[test]
+fn a_backup_leaves_a_file_alone_that_is_called_unfinished() {
+    let folder = Folder::new();
+    let (store, mine) = (folder.store(), folder.file("b.db.unfinished"));
+    fs::write(&mine, b"mine").unwrap();
+    fs::set_permissions(&mine, PermissionsExt::from_mode(0o600)).unwrap();
+    store.backup(&folder.file("b.db")).unwrap();
+    assert_eq!(fs::read(&mine).unwrap(), b"mine");
+    drop(SqliteStore::open(&folder.file("b.db"), "loopback").unwrap());
 }
 
 /// SQLite takes what lies at `a.db-wal` for the log of `a.db`, and deletes it.

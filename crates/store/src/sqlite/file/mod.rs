@@ -37,5 +37,7 @@ pub(crate) use connection::{connect, open_file};
 pub(crate) use fault::Fault;
 pub(crate) use open_files::{NameLock, OpenFiles};
 pub(crate) use owners::Owners;
-pub(crate) use paths::{SIDE_FILES, SQLITE_FILES, UNFINISHED, backups_of, beside, refuse_reserved};
+pub(crate) use paths::{
+    SIDE_FILES, SQLITE_FILES, UNFINISHED, backups_of, beside, folder_of, refuse_reserved,
+};
 pub(crate) use schema::{Identity, SCHEMA_VERSION};

@@ -66,7 +66,7 @@ fn reserved_end(path: &Path) -> Option<&'static str> {
     RESERVED_ENDS.into_iter().find(|end| name.ends_with(&end.to_uppercase()))
 }
 
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
