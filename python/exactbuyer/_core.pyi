@@ -10,7 +10,9 @@ from .settings._secret import Hidden, Secret
 __all__ = [
     "DEFAULT_COLUMNS",
     "FIXED_COLUMNS",
+    "RESERVED_ENDS",
     "RULES_VERSION",
+    "SIDE_FILES",
     "ArrowInput",
     "ArrowOutput",
     "Batches",
@@ -50,6 +52,12 @@ RULES_VERSION: int
 
 FIXED_COLUMNS: list[str]
 DEFAULT_COLUMNS: list[tuple[str, str, str | None]]
+
+SIDE_FILES: list[str]
+"""The ends of the names of a store's side files, after the store's own name."""
+
+RESERVED_ENDS: list[str]
+"""The same, and the end of an unfinished backup's name: no store or output may have a name that ends so."""
 
 def _make_rows(outcomes: list[tuple[Any, bytes | None, int]]) -> list[dict[str, Any]]:
     """Results of (value, record, number of the status), as a call builds them: for tests."""

@@ -18,6 +18,8 @@ TALLY = "crates/core/src/schedule/tally.rs"
 TABLE = "crates/core/src/plan/table.rs"
 LOOKUPS = "crates/core/src/plan/lookups.rs"
 MEMORY = "crates/store/src/memory.rs"
+CLAIM = "crates/store/src/sqlite/answers/claim.rs"
+SETTLE = "crates/store/src/sqlite/answers/settle.rs"
 
 
 @dataclass(frozen=True)

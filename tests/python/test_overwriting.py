@@ -98,16 +98,14 @@ def test_no_output_replaces_a_store(
     assert not everybody.ledger.requests
 
 
-@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", "-owners", "-OWNERS"])
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", "-owners", ".unfinished", "-OWNERS", "-wal."])
 def test_no_output_takes_the_name_of_a_side_file(
     end: str, csv: Path, store: Path, everybody: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for options in [("--store", store), ("--store", "none"), ("--store", csv.parent / "not-yet.db")]:
-        if end == "-OWNERS" and options[1] != csv.parent / "not-yet.db":
-            continue
-        target = Path(f"{store if options[1] == 'none' else options[1]}{end}")
-        assert enrich(everybody, csv, target, *options, "--force") == ExitCode.USAGE
-    assert "name another file" in capsys.readouterr().err
+    for used, named in [(store, store), ("none", store), ("none", csv.parent / "not-yet.db")]:
+        target = Path(f"{named}{end}")
+        assert enrich(everybody, csv, target, "--store", used, "--force") == ExitCode.USAGE
+        assert "name another file" in capsys.readouterr().err
     assert not everybody.ledger.requests
 
 
@@ -396,5 +394,6 @@ def test_a_disk_without_hard_links_is_written_to(tmp_path: Path, monkeypatch: py
 
 def test_a_store_is_told_by_its_first_bytes_and_its_neighbours(store: Path, tmp_path: Path) -> None:
     assert all(map(overwrite.is_of_a_store, [store, tmp_path / "s.db-wal"]))
-    assert not overwrite.is_of_a_store(tmp_path / "people-owners")
+    assert overwrite.is_of_a_store(tmp_path / "not-yet.db-owners")
+    assert not overwrite.is_of_a_store(tmp_path / "owners")
     assert not overwrite.is_of_a_store(tmp_path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import sqlite3
 import stat
 import warnings
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,7 @@ from store_runs import asked, emails, enricher
 
 from exactbuyer import BulkEnricher, ConfigError, ExactBuyerError, StoreError, StoreWarning
 from exactbuyer.sandbox import Sandbox
+from exactbuyer.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,6 +98,49 @@ def test_what_is_no_store_is_left_alone(sandbox: Sandbox, path: Path) -> None:
         people.enrich(PEOPLE[:1])
     assert path.read_text() == "a list of people, perhaps"
     assert asked(sandbox) == 0
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", "-owners"])
+def test_a_store_is_not_destroyed_as_the_side_file_of_another(
+    end: str, everybody: Sandbox, tmp_path: Path
+) -> None:
+    path, named = tmp_path / "people.db", tmp_path / f"people.db{end}"
+    with enricher(everybody, named) as people, pytest.raises(ConfigError, match="choose another name"):
+        people.enrich(["ana@acme.example"])
+    assert not named.exists()
+    with enricher(everybody, path) as people:
+        people.enrich(["ana@acme.example"])
+        with pytest.raises(ConfigError, match="choose another name"):
+            people.store.backup(tmp_path / f"other.db{end}")
+    # An earlier version has accepted such a name.
+    path.rename(named)
+    before = named.read_bytes()
+    with enricher(everybody, path) as people, pytest.raises(StoreError, match=f"{end} is a database"):
+        people.enrich(["bob@acme.example"])
+    assert named.read_bytes() == before
+    assert not path.exists()
+    assert asked(everybody) == 1
+    named.rename(tmp_path / "renamed.db")
+    with enricher(everybody, tmp_path / "renamed.db") as people:
+        assert people.enrich(["ana@acme.example"]).receipt.from_store == 1
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "closed"])
+def test_a_backup_leaves_a_file_alone_that_is_called_unfinished(
+    is_open: bool, everybody: Sandbox, tmp_path: Path
+) -> None:
+    other, target = tmp_path / "other.db", tmp_path / "backup.db"
+    named = tmp_path / "backup.db.unfinished"
+    with enricher(everybody, other) as people:
+        people.enrich(["ana@acme.example"])
+    before = other.rename(named).read_bytes()
+    with enricher(everybody, tmp_path / "people.db") as people:
+        people.enrich(["bob@acme.example"])
+        with closing(sqlite3.connect(named)) if is_open else nullcontext():
+            people.store.backup(target)
+    assert named.read_bytes() == before
+    with Store(target) as backup:
+        assert backup.info().hits == 1
 
 
 def test_a_store_that_cannot_be_made_sends_nothing(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -79,6 +79,17 @@ def synchronised(folder: Path) -> None:
         enricher.enrich(ANA)
 
 
+def store_with_the_name_of_a_log(folder: Path) -> None:
+    with BulkEnricher.sandbox(store=folder / "people.db-wal") as enricher:
+        enricher.enrich(ANA)
+
+
+def store_beside_a_database(folder: Path) -> None:
+    (folder / "people.db-wal").write_bytes(b"SQLite format 3\0")
+    with BulkEnricher.sandbox(store=folder / "people.db") as enricher:
+        enricher.enrich(ANA)
+
+
 def doubt_of_an_earlier_run(folder: Path) -> None:
     with BulkEnricher.sandbox(store=folder / "people.db") as enricher:
         server = enricher.sandbox_server
@@ -167,6 +178,8 @@ CASES: dict[str, Callable[[Path], object]] = {
     "no from_arrow": lambda _: joined(Pickier()),
     "a join": lambda _: joined(Picky()),
     "removed": lambda _: removed(),
+    "reserved name": store_with_the_name_of_a_log,
+    "database beside": store_beside_a_database,
     "wrong column": lambda _: column("x{}"),
     "wrong path": lambda _: column("p{}@acme.example", columns={"seniority": "no.such.path"}),
 }

@@ -15,11 +15,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from exactbuyer._core import RESERVED_ENDS as CORE_RESERVED_ENDS
+from exactbuyer._core import SIDE_FILES as CORE_SIDE_FILES
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import Message
 
-SIDE_FILES = ("-wal", "-shm", "-journal", "-owners")
+SIDE_FILES: tuple[str, ...] = tuple(CORE_SIDE_FILES)
 """The endings of a store's side files, after the store's own name."""
+
+RESERVED_ENDS: tuple[str, ...] = tuple(CORE_RESERVED_ENDS)
+"""The endings of names that a store may delete or overwrite, now or once it exists."""
 
 _MAGIC = (
     b"SQLite format 3\0",
@@ -79,11 +84,14 @@ class OverwritePolicy:
     def _check_spared(self, target: Path, there: os.stat_result | None) -> None:
         if _is_one_of(target, there, (file for store in self.stores for file in _files_of(store))):
             raise ConfigError(f"the output {target} is the store: name another file")
-        if is_of_a_store(target):
+        end = _reserved_end(target)
+        if end is not None:
             raise ConfigError(
-                f"the output {target} is a store or another SQLite database, or a side file of one: name "
-                f"another file"
+                f"the output {target} ends in {end}, like a side file of a store, which could delete or "
+                f"overwrite it: name another file"
             )
+        if _is_database(target):
+            raise ConfigError(f"the output {target} is a store or another SQLite database: name another file")
         inputs = list(self.inputs)
         if _is_one_of(target, there, inputs) or _is_open(there, self.descriptors):
             raise ConfigError(f"the output {target} is also the input: name another file")
@@ -95,12 +103,14 @@ class OverwritePolicy:
 
 
 def is_of_a_store(path: Path) -> bool:
-    """Whether the file at this path is a SQLite database or a side file of one."""
-    if _is_database(path):
-        return True
-    folded = path.name.casefold()
-    ends = (end for end in SIDE_FILES if folded.endswith(end))
-    return any(_is_database(path.with_name(path.name[: -len(end)])) for end in ends if folded != end)
+    """Whether the file at this path is a SQLite database, or has the name of a side file of one."""
+    return _reserved_end(path) is not None or _is_database(path)
+
+
+def _reserved_end(path: Path) -> str | None:
+    # Some file systems ignore case, or dots and blanks at the end of a name.
+    name = path.name.casefold().rstrip(". ")
+    return next((end for end in RESERVED_ENDS if name.endswith(end)), None)
 
 
 def _is_database(path: Path) -> bool:

@@ -294,7 +294,8 @@ class Store(StoreFile):
             The absolute path of the new file.
 
         Raises:
-            ConfigError: `path` exists, or side files of a store are next to it.
+            ConfigError: `path` exists, side files of a store are next to it, or its name ends like that of a
+                side file (`-wal`, `-shm`, `-journal`, `-owners`, `.unfinished`).
             StoreError: The store cannot be read, or the copy cannot be written. Then no new file is left
                 behind.
         """

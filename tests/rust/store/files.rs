@@ -1,7 +1,7 @@
 //! Files of a store in use that are read, linked, mounted at another place or truncated.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::process::Command;
 
 use exactbuyer_core::error::ErrorKind;
@@ -9,7 +9,7 @@ use exactbuyer_core::message::Advice;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::store::Claim;
 use exactbuyer_dispatch::RunOptions;
-use exactbuyer_store::sqlite::{SqliteStore, service_at};
+use exactbuyer_store::sqlite::{Interrupt, RESERVED_ENDS, SIDE_FILES, SqliteStore, migrate, service_at};
 
 use crate::fixture::*;
 use crate::other::Other;
@@ -233,6 +233,86 @@ fn a_backup_replaces_nothing_and_follows_no_link() {
     assert!(!elsewhere.file("nothing").exists());
     let error = store.backup(&folder.file("no/such/folder.db")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
+}
+
+#[test]
+fn a_backup_leaves_a_file_alone_that_is_called_unfinished() {
+    let folder = Folder::new();
+    let (store, mine) = (folder.store(), folder.file("b.db.unfinished"));
+    fs::write(&mine, b"mine").unwrap();
+    fs::set_permissions(&mine, PermissionsExt::from_mode(0o600)).unwrap();
+    store.backup(&folder.file("b.db")).unwrap();
+    assert_eq!(fs::read(&mine).unwrap(), b"mine");
+    drop(SqliteStore::open(&folder.file("b.db"), "loopback").unwrap());
+}
+
+/// SQLite takes what lies at `a.db-wal` for the log of `a.db`, and deletes it.
+#[test]
+fn no_store_or_backup_gets_the_name_of_a_side_file() {
+    let folder = Folder::new();
+    let (store, path) = (folder.store(), folder.file("a.db"));
+    let refused = |error: exactbuyer_core::error::Error| {
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("choose another name"), "{error}");
+    };
+    symlink(folder.file("b.db-wal"), folder.file("link.db")).unwrap();
+    symlink(&path, folder.file("link-shm")).unwrap();
+    let names = RESERVED_ENDS.map(|end| format!("b.db{end}"));
+    for name in names.iter().map(String::as_str).chain(["B.DB-WAL", "b.db-Journal"]) {
+        refused(SqliteStore::open(&folder.file(name), "loopback").unwrap_err());
+        refused(store.backup(&folder.file(name)).unwrap_err());
+        assert!(!folder.file(name).exists(), "{name}");
+    }
+    store.close();
+    for link in ["link.db", "link-shm"] {
+        refused(SqliteStore::open(&folder.file(link), "loopback").unwrap_err());
+    }
+    // A store that an earlier version has created under such a name is not changed.
+    fs::rename(&path, folder.file("b.db-wal")).unwrap();
+    let before = fs::read(folder.file("b.db-wal")).unwrap();
+    refused(service_at(&folder.file("b.db-wal")).unwrap_err());
+    refused(migrate(&folder.file("b.db-wal"), &Interrupt::default()).unwrap_err());
+    refused(folder.store().merge(&folder.file("b.db-wal")).unwrap_err());
+    assert_eq!(fs::read(folder.file("b.db-wal")).unwrap(), before);
+}
+
+#[test]
+fn a_database_with_the_name_of_a_side_file_is_neither_deleted_nor_overwritten() {
+    let vendor = Vendor::honest();
+    for end in SIDE_FILES {
+        for is_new in [true, false] {
+            let (folder, elsewhere) = (Folder::new(), Folder::new());
+            once(&folder, settings(), &vendor, &["ana"]);
+            let (path, named) = (folder.file("b.db"), folder.file(&format!("b.db{end}")));
+            fs::rename(folder.file("a.db"), &named).unwrap();
+            if !is_new {
+                drop(folder.store());
+                fs::rename(folder.file("a.db"), &path).unwrap();
+            }
+            let before = fs::read(&named).unwrap();
+            let mut errors = vec![SqliteStore::open(&path, "loopback").unwrap_err()];
+            if !is_new {
+                errors.push(service_at(&path).unwrap_err());
+                errors.push(migrate(&path, &Interrupt::default()).unwrap_err());
+                errors.push(elsewhere.store().merge(&path).unwrap_err());
+            }
+            for error in errors {
+                assert_eq!(error.kind(), ErrorKind::Store);
+                let named = named.display().to_string();
+                assert!(
+                    error.to_string().contains(&named) && error.to_string().contains("rename"),
+                    "{error}"
+                );
+            }
+            assert_eq!(path.exists(), !is_new, "nothing was created");
+            assert_eq!(fs::read(&named).unwrap(), before, "{end}");
+            // It has everything under another name, and does not keep the other store from being used.
+            fs::rename(&named, folder.file("a.db")).unwrap();
+            let _ = fs::remove_file(folder.file("a.db-owners"));
+            assert_eq!(once(&folder, settings(), &vendor, &["ana"]).receipt.from_store, 1);
+            drop(SqliteStore::open(&path, "loopback").unwrap());
+        }
+    }
 }
 
 #[test]

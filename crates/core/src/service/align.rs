@@ -24,7 +24,7 @@ pub struct Settlement {
     /// The outcome of each lookup, in the order in which they were sent: a hit, a miss, or unknown.
     pub outcomes: Vec<Outcome>,
     /// Credits known to be charged: the larger of `records_enriched` and the contacts that are not
-    /// null, each counted once.
+    /// null, each counted once. Of elements that cannot be read, at most one for each lookup counts.
     pub credits: u32,
     /// Credits that may have been charged in addition. If `records_enriched` is missing or absurd,
     /// this is up to the rest of the chunk.
@@ -170,20 +170,25 @@ impl<'a> Index<'a> {
 /// contacts. It is not believed: a stray timestamp would stop the run as if all credits were spent.
 /// Nor is it silently reduced: the whole chunk counts as charged or in doubt, and the note says why.
 /// Contacts that were not asked for also count, even beyond the chunk, because the service enriched
-/// them. A contact that is delivered twice was enriched once.
+/// them. A contact that is delivered twice was enriched once. Elements that cannot be read, or name
+/// nobody, show nothing but that something was delivered: together they count at most once for each
+/// lookup.
 fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static str>) {
-    let most = asked.max(decoded.contacts.len());
+    let contacts = &decoded.contacts;
+    let vague = contacts.iter().filter(|contact| is_vague(contact)).count();
+    let most = asked.max(contacts.len() - vague + vague.min(asked));
     let said = decoded.records_enriched.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
-    let delivered = decoded.contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
+    let delivered = contacts.iter().filter(|contact| contact.outcome != Outcome::Miss).count();
     // Usually the two counts agree, and no contacts are compared.
-    let delivered = if said == Some(delivered) { delivered } else { different(&decoded.contacts) };
+    let delivered =
+        if vague == 0 && said == Some(delivered) { delivered } else { different(asked, contacts) };
     let (credits, in_doubt, note) = match said {
         Some(count) if count <= most => {
             let note = match count.cmp(&delivered) {
                 Ordering::Less => Some(LOW_COUNT),
                 Ordering::Equal => None,
                 // Contacts that are missing explain it, and have a note of their own.
-                Ordering::Greater => (decoded.contacts.len() >= asked).then_some(HIGH_COUNT),
+                Ordering::Greater => (contacts.len() >= asked).then_some(HIGH_COUNT),
             };
             (count.max(delivered), 0, note)
         }
@@ -194,17 +199,25 @@ fn charged(asked: usize, decoded: &Decoded<'_>) -> (u32, u32, Option<&'static st
     (narrow(credits), narrow(in_doubt), note)
 }
 
-/// How many contacts are not null and do not repeat another one of the same query.
-fn different(contacts: &[Contact<'_>]) -> usize {
-    let mut seen = HashSet::new();
-    let answers = contacts.iter().map(|contact| (contact.value.as_deref(), &contact.outcome));
-    answers
-        .filter(|answer| match *answer {
-            (_, Outcome::Miss) => false,
-            (Some(value), Outcome::Hit(record)) => seen.insert((value, record)),
-            _ => true,
-        })
-        .count()
+/// How many contacts are not null and do not repeat another one of the same query. Of those that are vague, at most
+/// one for each lookup counts.
+fn different(asked: usize, contacts: &[Contact<'_>]) -> usize {
+    let (mut named, mut others) = (HashSet::new(), 0);
+    for contact in contacts {
+        match (contact.value.as_deref(), &contact.outcome) {
+            (_, Outcome::Miss) => {}
+            (Some(value), Outcome::Hit(record)) => {
+                named.insert((value, record));
+            }
+            _ => others += 1,
+        }
+    }
+    named.len() + asked.min(others)
+}
+
+/// Whether an element of the list cannot be read, or does not say which query it answers.
+fn is_vague(contact: &Contact<'_>) -> bool {
+    contact.value.is_none() || matches!(contact.outcome, Outcome::Unknown(_))
 }
 
 /// The note on a reply whose contacts do not stand in the order of the request.

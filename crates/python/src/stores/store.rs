@@ -30,6 +30,8 @@ const LINES: usize = 1_000;
 
 /// Adds the store's classes and functions to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("SIDE_FILES", sqlite::SIDE_FILES)?;
+    module.add("RESERVED_ENDS", sqlite::RESERVED_ENDS)?;
     module.add_class::<Store>()?;
     module.add_class::<StoreExport>()?;
     module.add_function(wrap_pyfunction!(service_of, module)?)?;

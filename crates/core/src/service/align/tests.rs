@@ -182,6 +182,36 @@ fn a_count_that_the_contacts_bear_out_is_believed_beyond_the_chunk() {
     assert_eq!((settled.credits, settled.in_doubt), (3, 0));
 }
 
+/// A list of strings, or of anything else, is no evidence of as many people.
+#[test]
+fn elements_that_cannot_be_read_count_at_most_once_for_each_lookup() {
+    let body = format!(r#"{{"contacts": [{}]"#, vec![r#""garbage""#; 67].join(","));
+    let settled = |rest: &str| {
+        let body = Bytes::from(format!("{body}{rest}}}"));
+        let settled = settle(&asked(&["a"]), decode(&body));
+        assert!(matches!(settled.outcomes[..], [Outcome::Unknown(_)]));
+        (settled.credits, settled.in_doubt, settled.note)
+    };
+    assert_eq!(settled(""), (1, 0, Some(NO_COUNT)));
+    assert_eq!(settled(r#", "records_enriched": 0"#), (1, 0, Some(LOW_COUNT)));
+    assert_eq!(settled(r#", "records_enriched": 1"#), (1, 0, Some(MORE)));
+    // Nor do they bear out a count beyond the chunk.
+    assert_eq!(settled(r#", "records_enriched": 67"#), (1, 0, Some(ABSURD_COUNT)));
+
+    let sent = asked(&["a", "b", "c"]);
+    let credits = |contacts: Vec<Contact<'static>>| settle(&sent, reply(contacts, None)).credits;
+    let torn = |_| contact(None, unknown("torn"));
+    let worn = |value| contact(Some(value), unknown("worn"));
+    let nameless = |_| contact(None, Outcome::Hit(record_of("x")));
+    assert_eq!(credits((0..2).map(torn).collect()), 2);
+    assert_eq!(credits((0..9).map(torn).collect()), 3);
+    assert_eq!(credits((0..9).map(nameless).collect()), 3);
+    assert_eq!(credits(["a", "b", "v", "w", "x"].map(worn).into()), 3);
+    // People who were not asked for, but are named, cost in full.
+    let strangers = ["v", "w", "x", "y"].map(found);
+    assert_eq!(credits(strangers.into_iter().chain((0..9).map(torn)).collect()), 7);
+}
+
 proptest! {
     /// In a reply that is shuffled, or lacks contacts, or has extra ones, a lookup gets its own
     /// contact or none.
@@ -199,9 +229,9 @@ proptest! {
             2 => contact(Some(&names[who]), unknown("broken")),
             _ => found(&names[who]),
         }).collect();
-        // A contact that repeats another one costs nothing more.
+        // A contact that repeats another one costs nothing more, and a vague one at most what a lookup costs.
         let found: HashSet<_> = picks.iter().filter(|pick| pick.1 > 2).map(|pick| pick.0).collect();
-        let paid = found.len() + picks.iter().filter(|pick| matches!(pick.1, 1 | 2)).count();
+        let paid = found.len() + picks.iter().filter(|pick| matches!(pick.1, 1 | 2)).count().min(len);
         let settled = settle(&sent, reply(contacts, count));
         prop_assert_eq!(settled.outcomes.len(), len);
         for (name, answer) in names.iter().zip(&settled.outcomes) {

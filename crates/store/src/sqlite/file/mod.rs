@@ -13,6 +13,8 @@
 //! | `people.db.backup-…` | a backup that a migration has made | |
 //! | `….unfinished` | a backup that is being written | |
 //!
+//! No store may have a name that ends like one of these side files: see [`paths::RESERVED_ENDS`].
+//!
 //! An opening passes through these files in this order: `place` (which folder, which disk),
 //! `owners::refuse_replaced` (with `generation`), `NameLock`, `connection`, `schema`, `Owners`, `OpenFiles`.
 
@@ -24,7 +26,7 @@ mod fault;
 pub(super) mod generation;
 pub(super) mod open_files;
 pub(super) mod owners;
-mod paths;
+pub(super) mod paths;
 pub(super) mod place;
 pub(super) mod query;
 pub(super) mod schema;
@@ -35,5 +37,7 @@ pub(crate) use connection::{connect, open_file};
 pub(crate) use fault::Fault;
 pub(crate) use open_files::{NameLock, OpenFiles};
 pub(crate) use owners::Owners;
-pub(crate) use paths::{UNFINISHED, backups_of, beside};
+pub(crate) use paths::{
+    SIDE_FILES, SQLITE_FILES, UNFINISHED, backups_of, beside, folder_of, refuse_reserved,
+};
 pub(crate) use schema::{Identity, SCHEMA_VERSION};

@@ -1,14 +1,15 @@
-//! The place of a store: creates its folder and its file, and examines who has access to them.
+//! The place of a store: refuses names that would endanger a store, creates its folder and its file, and examines who
+//! has access to them.
 //!
 //! Everything here happens before SQLite sees the file.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::super::platform::{self, FileStatus};
+use super::super::platform::{self, FileStatus, Listed};
 use super::disks;
 use super::fault::Fault;
-use super::paths::folder_of;
+use super::paths::{SIDE_FILES, beside, folder_of, refuse_reserved};
 
 /// The folder for stores for which no path is given.
 const FOLDER: &str = ".exactbuyer";
@@ -17,10 +18,12 @@ const FOLDER: &str = ".exactbuyer";
 /// gives its side files the mode of the file. Existing files and folders keep their modes. Returns the path without
 /// links, and warnings for the user.
 ///
-/// The order: known bad places are refused before anything is created, the disk is tried once its folder exists, and
-/// the file is created last. Folders that have got a new name are synced to the disk.
+/// The order: names and known bad places are refused before anything is created, the disk is tried once its folder
+/// exists, and the file is created last. Folders that have got a new name are synced to the disk.
+///
+/// This process must not have the store open: see [`refuse_names`].
 pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
-    let path = &*without_links(path)?;
+    let path = &*refuse_names(path)?;
     let folder = folder_of(path);
     let failed = |what: &str, error: &io::Error| {
         Fault::system(format_args!("the store {} cannot be opened or made: {what}", path.display()), error)
@@ -48,6 +51,8 @@ pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     }
     changed.into_iter().for_each(sync_folder);
     let path = dunce::canonicalize(path).map_err(|error| failed("the path", &error))?;
+    // A system may have several spellings of a file's name.
+    refuse_reserved("store", &path)?;
     let folder = dunce::canonicalize(folder).map_err(|error| failed("the folder", &error))?;
     let file_access = platform::access_of_others(&path).map(|access| {
         format!("the store {} can be read by others ({}): {}", path.display(), access.what, access.advice)
@@ -64,6 +69,41 @@ pub(crate) fn prepare(path: &Path) -> Result<(PathBuf, Vec<String>), Fault> {
     let anothers = [("store", &path), ("store's folder", &folder)].map(|(what, path)| anothers(what, path));
     let warnings = [disk, file_access, folder_access].into_iter().chain(anothers).flatten().collect();
     Ok((path, warnings))
+}
+
+/// Refuses a store whose name ends like that of a side file, and a store beside a database that has the name of its side
+/// file: SQLite would take the database for its log, and delete it. Returns the path without links.
+///
+/// This process must not have the store open: where locks belong to the process, closing a side file would drop them.
+///
+/// # Errors
+/// [`ErrorKind::Config`](exactbuyer_core::error::ErrorKind) for the name, and `Store` for the database.
+pub(crate) fn refuse_names(path: &Path) -> Result<PathBuf, Fault> {
+    let real = without_links(path)?;
+    // A link can be taken for a side file, too.
+    refuse_reserved("store", path).and_then(|()| refuse_reserved("store", &real))?;
+    let beside = SIDE_FILES.map(|end| beside(&real, end));
+    let Some(database) = beside.iter().find(|file| is_database(file)) else { return Ok(real) };
+    Err(Fault::of(format!(
+        "the file {} is a database, and has the name of a side file of the store {}, which would delete or overwrite it: \
+         rename that file and its side files while nothing uses them, and run this again",
+        database.display(),
+        real.display()
+    )))
+}
+
+/// Whether the file at this path begins as a SQLite database does. If it cannot be read, SQLite cannot use it either.
+fn is_database(path: &Path) -> bool {
+    // <https://www.sqlite.org/fileformat.html#magic_header_string>
+    const BEGINS: &[u8; 16] = b"SQLite format 3\0";
+    // To open a pipe would wait for its other end.
+    if !platform::status(path).is_ok_and(|known| known.is_file) {
+        return false;
+    }
+    let mut begins = [0; BEGINS.len()];
+    let read =
+        Listed::open(|| fs::File::open(path)).and_then(|file| platform::read_at(file.get()?, &mut begins, 0));
+    read.is_ok() && begins == *BEGINS
 }
 
 /// The owner of a file can read and change it, whatever its mode is now.

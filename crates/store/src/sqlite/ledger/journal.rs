@@ -1,6 +1,7 @@
 //! The journal: every request and its outcome. A purge does not change it.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use rusqlite::Connection;
 use serde::Serialize as _;
@@ -9,7 +10,7 @@ use exactbuyer_core::config::Per;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::outcome::RequestOutcome;
 
-use super::super::file::{Fault, SCHEMA_VERSION, beside, query};
+use super::super::file::{Fault, SCHEMA_VERSION, SIDE_FILES, beside, query};
 use super::super::process::SqliteStore;
 use super::super::tables::{Fields, barred, state};
 use super::super::threads::Shared;
@@ -271,7 +272,7 @@ fn info(connection: &Connection, shared: &Shared) -> Result<Info, Fault> {
         schema_version: u32::try_from(SCHEMA_VERSION).unwrap_or_default(),
         rules_version: shared.identity.rules_version,
         created_ms: shared.identity.created_ms,
-        bytes: ["", "-wal", "-shm", "-owners"].into_iter().map(side).sum(),
+        bytes: iter::once("").chain(SIDE_FILES).map(side).sum(),
         requests: query::one::<i64>(
             connection,
             "SELECT count(*) FROM request WHERE outcome IS NOT ?1",

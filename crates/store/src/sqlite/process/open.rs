@@ -129,7 +129,7 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
         }
         refuse_replaced(registry.as_ref(), path)?;
         let read = || {
-            let path = &*place::without_links(path)?;
+            let path = &*place::refuse_names(path)?;
             disks::refuse(path)?;
             owners::refuse_replaced(path)?;
             schema::service(&connect(path)?)

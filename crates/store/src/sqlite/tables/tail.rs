@@ -87,7 +87,9 @@ impl Tail {
 
     /// Loads everything with one query, because there may be as many requests as lookups.
     fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let rows: Vec<(i64, Option<i64>, Option<i64>, Vec<u8>)> = query::rows(
+        // Request, required fields, time and packed lines. A request that is missing gives two nulls.
+        type Row = (i64, Option<i64>, Option<i64>, Vec<u8>);
+        let rows: Vec<Row> = query::rows(
             connection,
             "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
              LEFT JOIN request ON request.id = tail.request",
