@@ -200,6 +200,13 @@ STORE_TEST_BUGS = (
         "if false {",
     ),
     Bug(
+        "a store with the name of another store's log is taken for that log",
+        "files::a_database_with_the_name_of_a_side_file_is_neither_deleted_nor_overwritten",
+        PLACE,
+        "beside.iter().find(|file| is_database(file))",
+        "beside.iter().find(|file| is_database(file) && false)",
+    ),
+    Bug(
         "a store is created in a synchronised folder",
         "files::a_synchronised_folder_is_refused_for_a_new_store_and_an_existing_store_gives_a_warning",
         DISKS,
