@@ -54,6 +54,9 @@ def test_the_last_receipt_is_that_of_the_call_that_ended_or_was_interrupted_last
     assert history.last() == Receipt(sent=2)
     history.add_receipt(interrupted, Receipt(sent=8))
     assert history.last() == Receipt(sent=8)
+    # A call that is dropped to save memory ended before.
+    history.add_receipt(cast("Any", Left()), Receipt(sent=9), is_last=False)
+    assert history.last() == Receipt(sent=8)
 
 
 @pytest.mark.parametrize("ask", ["enter", "total"])

@@ -201,6 +201,10 @@ def test_another_encoding_than_the_given_one_is_refused(
             ["-", "--from", "csv", "--encoding", "bytes", "--to", "tsv"],
             "for CSV that becomes CSV with the same",
         ),
+        (
+            ["-", "--from", "csv", "--encoding", "bytes", "-o", "out.xlsx"],
+            "for CSV that becomes CSV with the same",
+        ),
     ],
 )
 def test_an_encoding_is_checked_before_anything_is_sent(

@@ -50,7 +50,7 @@ def test_each_audience_has_its_own_words(name: str) -> None:
     assert python == PYTHON.get(name, name)
     assert "_" not in option
     for foreign in ("None", "=", "(", "enricher", "results", "store."):
-        assert foreign not in option or name in {"give_field_type", "separators"}, option
+        assert foreign not in option or name in {"give_column_type", "give_field_type", "separators"}, option
 
 
 def test_no_words_are_left_over() -> None:
@@ -145,6 +145,13 @@ def test_a_mistake_is_told_in_options_and_data_is_shown_as_it_is(
     done = run("enrich", file, "--sandbox", "--by", "mail", *options.split())
     assert done.returncode == 2, done.stderr
     assert done.stderr.decode() == f"exactbuyer: {said}\n"
+
+
+def test_an_address_in_the_environment_is_told_in_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXACTBUYER_BASE_URL", "https://elsewhere.example")
+    with pytest.raises(ConfigError) as caught:
+        BulkEnricher()
+    assert in_options(caught.value.args[0]).endswith("unset it, or pass --base-url")
 
 
 def test_the_column_of_reasons_speaks_of_options(tmp_path: Path) -> None:

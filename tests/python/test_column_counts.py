@@ -134,6 +134,20 @@ def test_the_most_frequent_reason_is_told(enricher: BulkEnricher) -> None:
     assert check == f"column mobile: 7 of 7 values cannot be read, most often (4): {WHY}default_region"
 
 
+def test_what_is_said_of_a_table_names_its_parameters(enricher: BulkEnricher) -> None:
+    people = pd.DataFrame(
+        {"mail": ["a@acme.example"] * 3, "other": ["what is it", "123", "b@x.example c@x.example"]}
+    )
+    plan = enricher.plan(people[:2], by=["mail", "other"])
+    with pytest.warns(ColumnWarning) as warned:
+        enricher.enrich_table(people, by=["mail", "other"])
+    told = [str(plan), str(enricher.last_receipt), str(warned[0].message)]
+    assert all("as in by={'mobile': 'phone'}" in text for text in told)
+    several = enricher.plan(people[2:], by=["mail", "other"])
+    assert "as in split=';'" in str(several)
+    assert "as a list" not in str(several)
+
+
 def test_a_name_that_looks_like_a_person_is_not_shown(enricher: BulkEnricher) -> None:
     frame = pd.DataFrame({"mail": MAILS, "ana@acme.example": NATIONAL})
     plan = enricher.plan(frame, by=["mail", "ana@acme.example"])

@@ -90,16 +90,17 @@ class CallHistory:
         """
         self.last_results = None
 
-    def add_receipt(self, call: Call, receipt: Receipt) -> None:
-        """Adds the receipt of a call that is over, once."""
+    def add_receipt(self, call: Call, receipt: Receipt, *, is_last: bool = True) -> None:
+        """Adds the receipt of a call that is over, once. It is the last one, unless the call ended before."""
         with self._lock:
             while call.settled is None:
                 before = self._settled
                 total = before + receipt
+                last = receipt if is_last else self._last
                 if self._settled is before:
                     # A Ctrl-C cannot come in between, because no function is called here.
-                    self._settled, self._last, call.settled = total, receipt, receipt
-                    self._last_interrupted = None
+                    self._settled, self._last, call.settled = total, last, receipt
+                    self._last_interrupted = None if is_last else self._last_interrupted
 
     def keep_for_recovery(self, call: Call) -> None:
         """Keeps an interrupted call for `recover()`: once, and not while `recover()` is working on it."""
@@ -134,7 +135,7 @@ class CallHistory:
                     lost = self._given_up + (not is_stored)
                     # As in `add_receipt`: no Ctrl-C in between.
                     call.is_given_up, self._given_up = True, lost
-                    self.add_receipt(call, call.receipt())
+                    self.add_receipt(call, call.receipt(), is_last=False)
                     given_up.append((call, is_stored))
                     self.drop(call)
         for call, is_stored in given_up:
@@ -177,4 +178,5 @@ class CallHistory:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""
         self._lock = threading.RLock()
         self._interrupted = deque()
+        self._last_interrupted = None
         self._begun = weakref.WeakValueDictionary()

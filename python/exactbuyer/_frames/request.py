@@ -15,7 +15,7 @@ from exactbuyer._core import FIXED_COLUMNS as CORE_FIXED_COLUMNS
 from exactbuyer._core import Table
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FIELD_TYPES, FieldType
-from exactbuyer.report.message import TABLE, Message, Term, said, wrong
+from exactbuyer.report.message import TABLE, Message, Term, of_table, wrong
 from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text
 
@@ -131,11 +131,11 @@ class TableRequest:
         return Table(list(self.columns), prefix=self.prefix, by=by, large_text=large_text, words=self.words)
 
     def named(self, columns: Iterable[ColumnCount]) -> tuple[ColumnCount, ...]:
-        """The counts of the columns in `by`, with their names, and reasons in the words of this table."""
+        """The counts of the columns in `by`, with their names, and reasons in the words for tables."""
         return tuple(
             column._replace(
                 column=self._name(int(column.column)),
-                reasons=tuple((said(reason, self.words), cells) for reason, cells in column.reasons),
+                reasons=tuple((of_table(reason), cells) for reason, cells in column.reasons),
             )
             for column in columns
         )

@@ -30,7 +30,13 @@ RESOLUTIONS = tuple(name.replace("_", "-") for name in get_args(Resolution))
 RESOLVE = f"resolve {', '.join(RESOLUTIONS[:-1])} or {RESOLUTIONS[-1]}"
 """The command that decides, and what it takes."""
 
+_OF_TABLES = {
+    "give_column_type": "pass the column's field type, as in --by mobile=phone",
+    "split_values": "pass their separator, as in --split ';'",
+}
+
 WORDS: Mapping[str, str] = {
+    **_OF_TABLES,
     **{name: f"--{name.replace('_', '-')}" for name in _NAMED_ALIKE},
     "api_key": "--key-file",
     "columns": "--column",
@@ -46,7 +52,7 @@ WORDS: Mapping[str, str] = {
     "ask_again": "run the same command again",
     "ask_without_store_only": "run the command without --store-only",
     "force": "pass --force to replace it",
-    "give_field_type": "pass the column's field type, as in --by mobile=phone",
+    "give_field_type": _OF_TABLES["give_column_type"],
     "keep_answers": "Leave out --store, or pass --store FILE",
     "no_limit": "or left out for no limit",
     "no_store": "--store none",
@@ -57,7 +63,7 @@ WORDS: Mapping[str, str] = {
     "resolve_doubts": f"exactbuyer store {RESOLVE}",
     "seconds": "a number of seconds",
     "see_reasons": "see the column of reasons",
-    "separate_values": "pass their separator, as in --split ';'",
+    "separate_values": _OF_TABLES["split_values"],
     "several_columns": "pass --by once for each column, as in --by linkedin --by email",
     "separators": "a separator such as ';', or that of one column, as in 'emails=;'",
     "unknown_and_resolve": f"exactbuyer store unknown; then {RESOLVE}",

@@ -19,6 +19,7 @@ PYTHON: Mapping[str, str] = {
     "ask_again": "ask again for the rows that are not_sent",
     "ask_without_store_only": "ask again without store_only",
     "force": "pass force=True to replace it",
+    "give_column_type": "pass the column's field type, as in by={'mobile': 'phone'}",
     "give_field_type": "pass its field type, as in field_type='phone'",
     "keep_answers": "Leave out store, or set it to a path",
     "no_limit": "or None for no limit",
@@ -31,6 +32,7 @@ PYTHON: Mapping[str, str] = {
     "seconds": "a timedelta or a number of seconds",
     "see_reasons": "see results.problems",
     "separate_values": "give them as a list, in order of preference",
+    "split_values": "pass their separator, as in split=';'",
     "several_columns": "several columns go in a list, by=[…, …]",
     "separators": "a string such as ';', several, as in [';', ','], or a mapping from columns to separators",
     "unknown_and_resolve": "store.unknown(); then resolve_unknown('resend'), ('drop') or ('not_charged')",
@@ -39,12 +41,11 @@ PYTHON: Mapping[str, str] = {
 }
 """What a user of the Python API does. A setting is called by its name."""
 
-TABLE: Mapping[str, str] = {
-    **PYTHON,
-    "give_field_type": "pass the column's field type, as in by={'mobile': 'phone'}",
-    "separate_values": "pass their separator, as in split=';'",
-}
-"""The same where a row is a cell of a table."""
+_OF_TABLES = {"give_field_type": "give_column_type", "separate_values": "split_values"}
+"""Terms that mean something else where a row is a cell of a table."""
+
+TABLE: Mapping[str, str] = {**PYTHON, **{term: PYTHON[of_tables] for term, of_tables in _OF_TABLES.items()}}
+"""The words for what is said of a table."""
 
 
 class Term(str):
@@ -81,6 +82,12 @@ class Message(str):
 def said(text: str, words: Mapping[str, str]) -> str:
     """A text in the words of this audience; a plain text is the same for all."""
     return Message(text, words=words) if isinstance(text, Message) else text
+
+
+def of_table(text: str) -> Message:
+    """A text about a table, for those who see it next to texts about other rows."""
+    parts = text.parts if isinstance(text, Message) else (text,)
+    return Message(*(Term(_OF_TABLES.get(part, part)) if isinstance(part, Term) else part for part in parts))
 
 
 def about(name: str, *parts: str) -> Message:

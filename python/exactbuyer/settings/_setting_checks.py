@@ -105,13 +105,15 @@ def _url_of_environment() -> str:
         return BASE_URL
     try:
         url = base_url(hidden)
+        is_here = service_of(url) == LOOPBACK
     except ConfigError:
-        url = ""
-    if not url or service_of(url) != LOOPBACK:
+        is_here = False
+    if not is_here:
         raise wrong(
             URL_VARIABLE,
             "is for tests, and must be an address of this machine, such as that of a sandbox: unset it, or "
-            "pass base_url",
+            "pass ",
+            Term("base_url"),
         )
     return url
 

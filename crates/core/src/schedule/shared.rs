@@ -80,7 +80,7 @@ impl Slots {
         }
         let over = |budget: &Budget| {
             rate.give_back(now);
-            Err(Blocked::Over(trouble::ceiling_reached(budget.ceiling(), budget.room())))
+            Err(Blocked::Over(trouble::ceiling_reached(budget.ceiling(), 0)))
         };
         if !own.reserve(credits) {
             return over(own);

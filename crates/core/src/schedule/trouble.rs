@@ -163,7 +163,7 @@ pub(super) fn rows_rejected(rows: u64, reception: Reception) -> Error {
     Error::new(ErrorKind::BadRequest, message)
 }
 
-/// For a limit that only this run or enricher has, and of which so much is left.
+/// For a limit that only this run or enricher has. `left` is how many of its credits are not used.
 pub(super) fn ceiling_reached(ceiling: Option<u64>, left: u64) -> Error {
     let ceiling = counted(ceiling.unwrap_or_default(), "credit");
     Error::new(
@@ -183,7 +183,7 @@ fn too_few(left: u64) -> String {
     if left == 0 {
         String::new()
     } else {
-        format!("; {left} left, too few to find anybody with another request")
+        format!("; {left} left, with which another request would probably find nobody")
     }
 }
 

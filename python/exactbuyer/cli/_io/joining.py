@@ -115,9 +115,9 @@ def joiner_of(outline: Outline, output: Location) -> Joiner:
     source, kind = outline.source, output.kind
     if keeps_bytes(source, output):
         return CsvBeside(outline) if isinstance(source, CsvSource) else JsonBeside(outline)
+    check_encoding(source, output)
     if kind == "xlsx":
         return CsvLines(outline, ",")
-    check_encoding(source, output)
     if kind in DELIMITERS:
         return CsvLines(outline, output.delimiter or DELIMITERS[kind])
     twice = next((name for name, times in Counter(source.names).items() if times > 1), None)
