@@ -208,7 +208,7 @@ def run(arguments: list[str]) -> int:
     except CommandError as stop:
         return _report(stop.exit_code, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _report(exit_code_of_error(type(error).__name__), in_options(error.message), as_json=as_json)
+        return _report(exit_code_of_error(error), in_options(error.message), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         # In the place of an interrupt, click raises its own exception.
         cause = interrupt.__context__ if isinstance(interrupt, click.Abort) else interrupt

@@ -252,7 +252,7 @@ class FileRun:
             kind = type(error).__name__
             # The core's message, because the exception's message also says where in Python the rows are.
             messages = (message for met, message in self._stream.troubles() if met == kind)
-            self._exit_code, self._rest = exit_code_of_error(kind), error.table
+            self._exit_code, self._rest = exit_code_of_error(error), error.table
             self._message = in_options(next(messages, error.message))
         except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
             with _ignoring_errors():
