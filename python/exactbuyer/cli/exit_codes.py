@@ -5,6 +5,7 @@ Any function of the command line may raise a `CommandError`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from exactbuyer.exceptions import ExactBuyerError
     from exactbuyer.report.receipt import Receipt
+
+logger = logging.getLogger("exactbuyer")
 
 
 class ExitCode(IntEnum):
@@ -110,6 +113,15 @@ def exit_code_of_error(error: ExactBuyerError) -> ExitCode:
     """The exit code of a command that this error has ended, so that there is no complete output."""
     kinds = (kind.__name__ for kind in type(error).__mro__)
     return next((_IF_RAISED[kind] for kind in kinds if kind in _IF_RAISED), ExitCode.BUG)
+
+
+def unexpected(error: BaseException) -> tuple[ExitCode, str]:
+    """The exit code, and what to say, after an error that no code expects: its own text may show people."""
+    logger.debug("the traceback of the unexpected error", exc_info=error)
+    what = f"unexpected error ({type(error).__name__})"
+    if isinstance(error, MemoryError):
+        return ExitCode.BUG, f"{what}: there is too little memory"
+    return ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it"
 
 
 def exit_code_of_run(kinds: Iterable[str], receipt: Receipt) -> ExitCode:
