@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ._calls.options import CallOptions
 from ._calls.streams import TableStream
@@ -26,6 +26,14 @@ class _FileCall(TableStreamCall):
     def _wait(self, timeout_s: float) -> None:
         with self.while_waiting():
             super()._wait(timeout_s)
+
+    def stop_for_reader(self) -> None:
+        if not self.over():
+            self.stop()
+        self._watch.say(
+            f"exactbuyer: stopping. Waiting up to {self.settings.grace:g} s for the program that reads the "
+            f"output. Ctrl-C again leaves at once."
+        )
 
 
 class FileStream(TableStream):
@@ -75,6 +83,10 @@ class FileStream(TableStream):
     def wait_until_over(self) -> None:
         """Waits for the requests in flight of a stream that was stopped."""
         self._call.until_over()
+
+    def stop_for_reader(self) -> None:
+        """Sends nothing new, and says that its output has to be read now. Waits for nothing."""
+        cast("_FileCall", self._call).stop_for_reader()
 
     def leave(self) -> None:
         """Stops, waits for nothing, and leaves the rows to `recover()`."""

@@ -74,7 +74,7 @@ def test_a_port_where_nobody_listens_is_wrong() -> None:
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         done = run("doctor", "--json", "--base-url", url)
     found = findings(done)["address"]
-    assert done.returncode == found["exit_code"] == ExitCode.ROWS_FAILED
+    assert done.returncode == found["exit_code"] == ExitCode.SERVICE
     assert "no program listens" in found["text"]
     # In the words of the command line.
     assert "check --base-url" in found["text"]

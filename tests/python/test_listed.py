@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from exactbuyer import BulkEnricher, ConfigError, Plan, Receipt, _core
+from exactbuyer import BulkEnricher, ConfigError, ExactBuyerError, Plan, Receipt, _core
 from exactbuyer._calls.call import _LOG
 from exactbuyer._core import Engine, Rows
 from exactbuyer.cli import _app
 from exactbuyer.cli._words import SETTINGS, WORDS
-from exactbuyer.cli.exit_codes import _OF_KINDS, _OF_ROWS, MEANINGS, ExitCode
+from exactbuyer.cli.exit_codes import _IF_RAISED, _OF_KINDS, _OF_ROWS, MEANINGS, ExitCode, exit_code_of_error
 from exactbuyer.field_types import FieldType, RequiredField
 from exactbuyer.report.message import PYTHON
 from exactbuyer.report.progress import LimitedBy
@@ -136,6 +136,21 @@ def test_the_command_line_has_an_option_for_every_setting(command: str) -> None:
 def test_every_error_has_an_exit_code() -> None:
     assert not _OF_KINDS.keys() & _OF_ROWS
     assert _OF_KINDS.keys() | _OF_ROWS == set(LISTS["ErrorKind"])
+    assert _IF_RAISED.keys() == set(LISTS["ErrorKind"])
+
+
+def subclasses(error_class: type[ExactBuyerError]) -> Iterator[type[ExactBuyerError]]:
+    yield error_class
+    for subclass in error_class.__subclasses__():
+        yield from subclasses(subclass)
+
+
+@pytest.mark.parametrize("error_class", sorted(set(subclasses(ExactBuyerError)), key=repr))
+def test_no_error_that_ends_a_command_promises_an_output(error_class: type[ExactBuyerError]) -> None:
+    with_output = {ExitCode.DONE, ExitCode.ROWS_FAILED, ExitCode.CREDITS, ExitCode.UNKNOWN}
+    assert exit_code_of_error(error_class("")) not in with_output
+    if issubclass(error_class, ConfigError):
+        assert exit_code_of_error(error_class("")) is ExitCode.USAGE
 
 
 @pytest.mark.parametrize("name", LISTS["Resolution"])

@@ -17,6 +17,7 @@ import pytest
 from cli_runs import run
 
 from exactbuyer import BulkEnricher, ConfigError, TransportError
+from exactbuyer.cli import ExitCode
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -203,18 +204,21 @@ def test_a_bundle_that_cannot_be_used_is_refused_before_anything_is_sent(
 def test_the_command_line_names_its_own_options(everybody: Sandbox, tmp_path: Path) -> None:
     rows = tmp_path / "people.csv"
     rows.write_text("mail\n" + "\n".join(ROWS) + "\n")
+    earlier = tmp_path / "out.csv"
+    earlier.write_bytes(b"what was there")
     with answering(LOGIN_ASKED) as (proxy, heads):
         done = run(
-            *("enrich", rows, "-o", tmp_path / "out.csv", "--by", "mail", "--store", "none"),
+            *("enrich", rows, "-o", earlier, "--by", "mail", "--store", "none", "--force"),
             *("--base-url", everybody.url, "--proxy", f"http://me:{PASSWORD}@{proxy}"),
         )
     told = done.stderr.decode()
-    assert done.returncode == 3
+    # Not 3, which says that the output has every row.
+    assert (done.returncode, earlier.read_bytes()) == (ExitCode.SERVICE, b"what was there")
     assert "refused the user name and the password (407): correct them in --proxy;" in told
     assert PASSWORD not in told
     assert len(heads) == 1
     done = run(
-        *("enrich", rows, "-o", tmp_path / "out.csv", "--by", "mail", "--store", "none"),
+        *("enrich", rows, "-o", tmp_path / "other.csv", "--by", "mail", "--store", "none"),
         *("--base-url", f"http://{nobody()}", "--max-retries", "0"),
     )
     assert "no program listens at the address of the service" in done.stderr.decode()

@@ -1,1 +1,4 @@
-"""Files that are written whole or not at all, and what they may replace. Shared with the command line."""
+"""Files that are written whole or not at all, what they may replace, and pipes that must not block.
+
+Shared with the command line.
+"""

@@ -29,13 +29,13 @@ from ._options import (
     store_options,
 )
 from ._plan import check_readable, planned
-from ._run import Approval, FileRun, RunResult, checked, unexpected
+from ._run import Approval, FileRun, RunResult, checked
 from ._setup import completion, doctor, man
 from ._setup.completion import files
 from ._signals import Signals, Terminated
 from ._store_commands import store
 from ._words import in_options
-from .exit_codes import MEANINGS, CommandError, ExitCode, UsageError, exit_code_of_error
+from .exit_codes import MEANINGS, CommandError, ExitCode, UsageError, exit_code_of_error, unexpected
 
 if TYPE_CHECKING:
     from exactbuyer.cli._io.files import Location
@@ -208,7 +208,7 @@ def run(arguments: list[str]) -> int:
     except CommandError as stop:
         return _report(stop.exit_code, str(stop), as_json=as_json)
     except ExactBuyerError as error:
-        return _report(exit_code_of_error(type(error).__name__), in_options(error.message), as_json=as_json)
+        return _report(exit_code_of_error(error), in_options(error.message), as_json=as_json)
     except (KeyboardInterrupt, click.Abort) as interrupt:
         # In the place of an interrupt, click raises its own exception.
         cause = interrupt.__context__ if isinstance(interrupt, click.Abort) else interrupt

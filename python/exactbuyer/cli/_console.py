@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from exactbuyer._files.waiting import descriptor_of, write_some
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
 from exactbuyer.report.log import level_asked_for, write_line
@@ -137,9 +138,18 @@ def print_data(lines: Iterable[str]) -> None:
     if sys.stdout is None:
         raise FileError("there is no standard output to write to")
     encoding = sys.stdout.encoding or "utf-8"
+    descriptor = descriptor_of(sys.stdout) if os.name == "posix" else None
     try:
+        sys.stdout.flush()
         for line in lines:
-            sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+            content = line.encode(encoding, "backslashreplace") + b"\n"
+            if descriptor is None:
+                sys.stdout.write(content.decode(encoding))
+                continue
+            # The buffer of `sys.stdout` loses what a stream that does not block has no room for.
+            rest = memoryview(content)
+            while rest:
+                rest = rest[write_some(descriptor, rest) :]
         sys.stdout.flush()
     except OSError as error:
         # Otherwise the interpreter would try to write the rest again when it ends.

@@ -7,6 +7,7 @@ sent.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from exactbuyer.report.wording import count
 from ._advice import again_in_words
 from ._plan import check_readable
 from ._words import in_options
-from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run
+from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run, unexpected
 
 if TYPE_CHECKING:
     from exactbuyer import BulkEnricher
@@ -96,11 +97,11 @@ class RunResult:
 
 
 class _Piece(NamedTuple):
-    """What is written at once, the number of its rows, and how many of these were paid for."""
+    """What is written at once, the number of its rows, and where their answers are from, if that counts."""
 
     content: Any
     rows: int
-    paid: int
+    sources: list[str]
 
 
 class _FileReader(TableReader):
@@ -132,7 +133,7 @@ class _FileReader(TableReader):
     def join(self, source: Any, block: Batches) -> list[Any]:
         with file_errors(self._source.name):
             sources = block.objects(f"{self.table_request.prefix}source")[0] if self.counts_paid else []
-            return [_Piece(self.joiner.join(source, block), len(block), sources.count("paid"))]
+            return [_Piece(self.joiner.join(source, block), len(block), sources)]
 
     def rest(self, ready: list[tuple[Batches, Any]]) -> Any:
         return [piece for block, source in ready for piece in self.join(source, block)]
@@ -195,6 +196,8 @@ class FileRun:
             rows=source.rows,
             while_waiting=signals.released,
         )
+        self._output_is_open = False
+        self._reader_until: float | None = None
         self._written_rows = self._written_paid = 0
         self._rest: list[_Piece] | None = None
         """Pieces that were not written when it stopped."""
@@ -209,10 +212,11 @@ class FileRun:
         """
         with self._signals.held():
             try:
-                self._output = Output(self._location, self._overwrite)
+                self._output = Output(self._location, self._overwrite, self._while_output_waits)
             except BaseException:
                 self._stream.leave()
                 raise
+            self._output_is_open = True
             try:
                 if (sink := sink_of(self._outline, self._location.kind)) is not None:
                     self._output.expect(sink)
@@ -230,11 +234,41 @@ class FileRun:
             finally:
                 self._output.abandon()
 
+    def _while_output_waits(self) -> None:
+        """After a signal, lets a slow reader of the output take what was paid for, for the grace at most.
+
+        Raises:
+            KeyboardInterrupt: The output is not open yet.
+            CommandError: The time is over, or a second signal has come.
+        """
+        signals = self._signals
+        if not self._output_is_open:
+            with signals.released():
+                return
+        if not signals.count:
+            return
+        now, grace_s = time.monotonic(), self._enricher.settings.grace
+        if self._reader_until is None:
+            self._reader_until = now + grace_s
+            self._stream.stop_for_reader()
+        if signals.count > 1 or now >= self._reader_until:
+            signals.forget()
+            raise CommandError(signals.exit_code, f"{_BROKEN_OFF[signals.exit_code]} with output unread")
+
     def _write(self, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
-            self._output.write(piece.content)
-            self._written_rows += piece.rows
-            self._written_paid += piece.paid
+            try:
+                self._output.write(piece.content)
+            except BaseException:
+                # A stream has the beginning of what could not be written to its end.
+                if cut_after := self._output.cut_after:
+                    self._count_written(piece, self._joiner.whole_rows(piece.content[:cut_after]))
+                raise
+            self._count_written(piece, piece.rows)
+
+    def _count_written(self, piece: _Piece, rows: int) -> None:
+        self._written_rows += rows
+        self._written_paid += piece.sources[:rows].count("paid")
 
     def _streamed(self) -> bool:
         """Reads, looks up and writes. Returns whether it came to the end of the input."""
@@ -252,7 +286,7 @@ class FileRun:
             kind = type(error).__name__
             # The core's message, because the exception's message also says where in Python the rows are.
             messages = (message for met, message in self._stream.troubles() if met == kind)
-            self._exit_code, self._rest = exit_code_of_error(kind), error.table
+            self._exit_code, self._rest = exit_code_of_error(error), error.table
             self._message = in_options(next(messages, error.message))
         except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
             with _ignoring_errors():
@@ -333,9 +367,9 @@ class FileRun:
         path = output.keep({RECEIPT_KEY: receipt.to_dict()})
         if path is not None:
             return KeptOutput(str(path), self._written_rows)
-        # The reader of the stream, or the file that it was sent to, has the rows.
-        has_rows = output.is_stream and self._exit_code is not ExitCode.PIPE_CLOSED and not output.has_failed
-        return KeptOutput("the output", self._written_rows) if has_rows else None
+        # Of a pipe that was closed, nobody knows how much its reader had taken.
+        is_kept = output.has_delivered and self._exit_code is not ExitCode.PIPE_CLOSED
+        return KeptOutput("the output", self._written_rows) if is_kept else None
 
     def _lost_credits(self, result: RunResult, *, is_kept: bool) -> int:
         """Credits for answers that are neither in a store nor in what was kept, at most."""
@@ -346,15 +380,6 @@ class FileRun:
             return 0
         # Each of these answers may have cost a credit. There is no number if the store itself is gone.
         return min(result.unstored or charged, charged)
-
-
-def unexpected(error: BaseException) -> tuple[ExitCode, str]:
-    """The exit code, and what to say, after an error that no code expects: its own text may show people."""
-    logger.debug("the traceback of the unexpected error", exc_info=error)
-    what = f"unexpected error ({type(error).__name__})"
-    if isinstance(error, MemoryError):
-        return ExitCode.BUG, f"{what}: there is too little memory"
-    return ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it"
 
 
 @contextmanager

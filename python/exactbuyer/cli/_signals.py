@@ -30,6 +30,8 @@ class Signals:
 
     def __init__(self) -> None:
         self.exit_code = ExitCode.INTERRUPTED
+        self.count = 0
+        """How many have come."""
         self._held = False
         self._seen = False
 
@@ -67,12 +69,17 @@ class Signals:
         try:
             if self._seen:
                 self._seen = False
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt if self.exit_code is ExitCode.INTERRUPTED else Terminated
             yield
         finally:
             self._held = held
 
+    def forget(self) -> None:
+        """Forgets the signal that waits for :meth:`released`, because the caller ends the run for it."""
+        self._seen = False
+
     def _seen_now(self, number: int, _frame: FrameType | None) -> None:
+        self.count += 1
         if number != signal.SIGINT:
             self.exit_code = ExitCode.TERMINATED
         if self._held and not self._seen:

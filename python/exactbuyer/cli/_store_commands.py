@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from exactbuyer.cli._io.files import standard_input
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.exceptions import InvalidIdentifierError, StoreError
 from exactbuyer.field_types import FIELD_TYPES
@@ -316,7 +317,8 @@ def _named(whom: str) -> Iterator[tuple[str, str]]:
         return
     if sys.stdin is None:
         raise FileError("there is no standard input to read WHOM from")
-    lines = sys.stdin.buffer.read().decode("utf-8-sig", errors="replace").splitlines()
+    with standard_input() as stream:
+        lines = stream.read().decode("utf-8-sig", errors="replace").splitlines()
     if not any(map(str.strip, lines)):
         raise UsageError("standard input is empty: pass one WHOM in each line")
     for number, line in enumerate(lines, 1):

@@ -5,12 +5,16 @@ Any function of the command line may raise a `CommandError`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from exactbuyer.exceptions import ExactBuyerError
     from exactbuyer.report.receipt import Receipt
+
+logger = logging.getLogger("exactbuyer")
 
 
 class ExitCode(IntEnum):
@@ -39,7 +43,7 @@ MEANINGS = {
     ExitCode.CREDITS: "the account's credits are used up, or --max-credits was reached",
     ExitCode.KEY_REFUSED: "the key was refused",
     ExitCode.UNKNOWN: "some rows may have been charged and have no answer",
-    ExitCode.SERVICE: "the service refused the whole run: check the address",
+    ExitCode.SERVICE: "the service or a proxy refused the whole run: check the address",
     ExitCode.FILES: "the input cannot be read, or the output cannot be written",
     ExitCode.STORE: "the store cannot be read or written, or could not keep every answer",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
@@ -86,9 +90,38 @@ _OF_ROWS = {"BadRequestError", "RateLimitError", "ServerError", "TransportError"
 """Errors that concern some rows. The receipt counts these rows by status."""
 
 
-def exit_code_of_error(kind: str) -> ExitCode:
-    """The exit code for an error of this class."""
-    return _OF_KINDS.get(kind, ExitCode.ROWS_FAILED)
+_IF_RAISED = {
+    "ConfigError": ExitCode.USAGE,
+    "InvalidIdentifierError": ExitCode.USAGE,
+    "AuthenticationError": ExitCode.KEY_REFUSED,
+    "ApiError": ExitCode.SERVICE,
+    # In a run, only a proxy that asks for a login; in `doctor`, an address that cannot be reached.
+    "TransportError": ExitCode.SERVICE,
+    "StoreError": ExitCode.STORE,
+    # A run records these, and completes. Only a run that an internal error has ended raises them.
+    "InsufficientCreditsError": ExitCode.BUG,
+    "BudgetExceededError": ExitCode.BUG,
+    "RateLimitError": ExitCode.BUG,
+    "BadRequestError": ExitCode.BUG,
+    "ServerError": ExitCode.BUG,
+    "UnknownOutcomeError": ExitCode.BUG,
+}
+"""Exit codes of errors that end a command. None of them may promise an output."""
+
+
+def exit_code_of_error(error: ExactBuyerError) -> ExitCode:
+    """The exit code of a command that this error has ended, so that there is no complete output."""
+    kinds = (kind.__name__ for kind in type(error).__mro__)
+    return next((_IF_RAISED[kind] for kind in kinds if kind in _IF_RAISED), ExitCode.BUG)
+
+
+def unexpected(error: BaseException) -> tuple[ExitCode, str]:
+    """The exit code, and what to say, after an error that no code expects: its own text may show people."""
+    logger.debug("the traceback of the unexpected error", exc_info=error)
+    what = f"unexpected error ({type(error).__name__})"
+    if isinstance(error, MemoryError):
+        return ExitCode.BUG, f"{what}: there is too little memory"
+    return ExitCode.BUG, f"{what}: set EXACTBUYER_DEBUG=1 to see its traceback, and please report it"
 
 
 def exit_code_of_run(kinds: Iterable[str], receipt: Receipt) -> ExitCode:

@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, cast, get_args
 
+from exactbuyer._files.waiting import WaitingInput
 from exactbuyer.cli.exit_codes import FileError, UsageError
 
 FileKind: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
@@ -114,11 +115,11 @@ def _opened(location: Location) -> IO[bytes]:
             raise FileError(f"{location.name} is not a {format_name} file: pass its format with --from")
     if location.packing == "zst":
         pyarrow: Any = require("pyarrow", "zstd")
-        source = pyarrow.PythonFile(_standard_input()) if location.is_standard else location.path
+        source = pyarrow.PythonFile(standard_input()) if location.is_standard else location.path
         return cast("IO[bytes]", pyarrow.input_stream(source, compression="zstd"))
     if location.packing == "gz":
-        return cast("IO[bytes]", gzip.open(_standard_input() if location.is_standard else location.path))
-    return _standard_input() if location.is_standard else Path(location.path).open("rb")
+        return cast("IO[bytes]", gzip.open(standard_input() if location.is_standard else location.path))
+    return standard_input() if location.is_standard else Path(location.path).open("rb")
 
 
 def packing_of(begins: bytes) -> Packing:
@@ -137,11 +138,16 @@ _MARK_BYTES = 4
 _SKIPPED = 5
 
 
-def _standard_input() -> IO[bytes]:
+def standard_input() -> IO[bytes]:
+    """Standard input, as bytes.
+
+    Raises:
+        FileError: There is none.
+    """
     if sys.stdin is None:
         raise FileError("there is no standard input: name a file")
     # A descriptor of its own: closing it leaves the process's open.
-    return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    return io.BufferedReader(WaitingInput(os.dup(sys.stdin.fileno())))
 
 
 def spooled(location: Location) -> IO[bytes]:

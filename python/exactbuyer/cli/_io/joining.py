@@ -11,7 +11,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from exactbuyer._core import Batches, CsvPart, JsonPart, csv_lines, csv_record, json_lines
+from exactbuyer._core import (
+    Batches,
+    CsvPart,
+    CsvSplitter,
+    JsonPart,
+    JsonSplitter,
+    csv_lines,
+    csv_record,
+    json_lines,
+)
 from exactbuyer.cli.exit_codes import FileError, UsageError
 
 from .excel_output import ExcelSink, sheet_name
@@ -35,6 +44,9 @@ class CsvBeside(Joiner):
     def tail(self) -> bytes:
         return cast("bytes", self._source.trailer())
 
+    def whole_rows(self, begins: bytes) -> int:
+        return _whole_records(begins, self._outline, ord(self._source.delimiter))
+
 
 class JsonBeside(Joiner):
     """From JSON Lines to JSON Lines: every byte stays."""
@@ -44,6 +56,9 @@ class JsonBeside(Joiner):
 
     def tail(self) -> bytes:
         return cast("bytes", self._source.trailer())
+
+    def whole_rows(self, begins: bytes) -> int:
+        return _whole_objects(begins)
 
 
 class CsvLines(Joiner):
@@ -61,6 +76,9 @@ class CsvLines(Joiner):
         joined = self._outline.joined(part, self._outline.safe(block))
         return csv_lines(joined, self._delimiter, self._defused)
 
+    def whole_rows(self, begins: bytes) -> int:
+        return _whole_records(begins, self._outline, self._delimiter)
+
 
 class JsonLines(Joiner):
     """From another kind to JSON Lines."""
@@ -68,12 +86,32 @@ class JsonLines(Joiner):
     def join(self, part: Any, block: Batches) -> bytes:
         return json_lines(self._outline.joined(part, block), self._outline.as_json)
 
+    def whole_rows(self, begins: bytes) -> int:
+        return _whole_objects(begins)
+
 
 class ParquetTables(Joiner):
     """To Parquet: its sink writes the head and the tail."""
 
     def join(self, part: Any, block: Batches) -> Any:
         return self._outline.joined(part, block)
+
+
+def _whole_records(begins: bytes, outline: Outline, delimiter: int) -> int:
+    splitter = CsvSplitter(delimiter)
+    splitter.feed(csv_record(outline.names(), delimiter))
+    splitter.header()
+    return _complete(splitter, begins)
+
+
+def _whole_objects(begins: bytes) -> int:
+    return _complete(JsonSplitter(), begins)
+
+
+def _complete(splitter: CsvSplitter | JsonSplitter, begins: bytes) -> int:
+    splitter.feed(begins)
+    # Without `finish`, it does not give out a record that may go on.
+    return sum(1 for _ in iter(lambda: splitter.take(1), None))
 
 
 def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:

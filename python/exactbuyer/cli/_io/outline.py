@@ -37,6 +37,10 @@ class Joiner:
         """What is written after the last row."""
         return b""
 
+    def whole_rows(self, begins: bytes) -> int:  # noqa: ARG002
+        """How many rows are whole in the first bytes of joined rows."""
+        return 0
+
 
 class Outline:
     """The columns of an output, for all joiners."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from exactbuyer._files.atomic import Draft, mode_for, next_write_at, remove_left
+from exactbuyer._files.waiting import WhileWaiting, descriptor_of, open_for_writing, write_some
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, FileError, UsageError
 from exactbuyer.exceptions import ConfigError
 
@@ -52,7 +53,7 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
         if (location.kind in BINARY or location.packing) and sys.stdout.isatty():
             what = BINARY.get(location.kind, "what is compressed")
             raise UsageError(f"{what} is not written to a terminal: name a file with -o")
-        descriptor = _descriptor_of(sys.stdout)
+        descriptor = descriptor_of(sys.stdout)
         if descriptor is not None:
             overwrite.check_open(descriptor)
         return None
@@ -79,24 +80,23 @@ def check_output(location: Location, overwrite: OverwritePolicy) -> Path | None:
     return target
 
 
-def _descriptor_of(stream: Any) -> int | None:
-    # The object that replaces standard output in a notebook has no descriptor.
-    with suppress(OSError, ValueError):
-        return cast("int", stream.fileno())
-    return None
-
-
 class Output:
     """An output under construction: a temporary file beside its target, or a stream.
+
+    Args:
+        location: Where it goes.
+        overwrite: What it may replace.
+        while_waiting: Called again and again while the reader of a stream keeps it waiting.
 
     Raises:
         ConfigError: There is a file that may not be replaced.
         CommandError: Nothing can be written there.
     """
 
-    def __init__(self, location: Location, overwrite: OverwritePolicy) -> None:
+    def __init__(self, location: Location, overwrite: OverwritePolicy, while_waiting: WhileWaiting) -> None:
         self._location = location
         self._overwriting = overwrite
+        self._while_waiting = while_waiting
         self._draft: Draft | None = None
         self._target: Path | None = None
         self.has_failed = False
@@ -105,7 +105,7 @@ class Output:
         self._sink: Any = None
         try:
             with self._reporting_errors():
-                self._raw = _Pieces(self._opened())
+                self._raw = _Pieces(self._opened(), while_waiting)
                 self._below = StaysOpen(self._raw)
                 self._stream: Any = self._packed(self._raw)
         except BaseException:
@@ -147,9 +147,14 @@ class Output:
                 remove_left(self._target)
 
     @property
-    def is_stream(self) -> bool:
-        """Whether it is a stream: what was written can be neither moved nor taken back."""
-        return self._target is None
+    def has_delivered(self) -> bool:
+        """Whether it is a stream that has every piece that was written, in a form that can be read."""
+        return self._target is None and (self._sink is None or self._is_ended)
+
+    @property
+    def cut_after(self) -> int:
+        """How many bytes of a piece are in the stream, if it could not be written to its end."""
+        return self._raw.cut_after or 0 if self._stream is self._raw and self._sink is None else 0
 
     def keep(self, notes: Mapping[str, Any]) -> Path | None:
         """Keeps the partial output of an interrupted run under another name.
@@ -157,14 +162,13 @@ class Output:
         Returns:
             Its path; `None` for a stream, or if it could not be kept.
         """
-        if self._draft is None or self._target is None:
-            with suppress(Exception), self._reporting_errors():
-                self._end(notes)
-            return None
         # A sink that refused a piece can still end the file after the pieces before it.
-        if not (self._lacks_bytes if self._sink is not None else self.has_failed):
+        lacks_bytes = self._lacks_bytes or self._raw.cut_after is not None
+        if not (lacks_bytes if self._sink is not None else self.has_failed):
             with suppress(Exception), self._reporting_errors():
                 self._end(notes)
+        if self._draft is None or self._target is None:
+            return None
         # Partial text can be used. Parquet and .xlsx files without their end cannot be read.
         if self._sink is None or self._is_ended:
             with suppress(OSError):
@@ -206,7 +210,7 @@ class Output:
             return self._draft.descriptor
         if self._location.is_standard:
             return os.dup(sys.stdout.fileno())
-        return _stream_at(self._location.path)
+        return _stream_at(self._location.path, self._while_waiting)
 
     def _packed(self, pieces: _Pieces) -> Any:
         if self._location.packing == "gz":
@@ -253,11 +257,11 @@ class Output:
             raise FileError(message) from error
 
 
-def _stream_at(path: str) -> int:
+def _stream_at(path: str, while_waiting: WhileWaiting) -> int:
     """A descriptor of a pipe or a device. What is open already is not opened again by its name."""
     named = _DESCRIPTORS.fullmatch(path)
     if named is None:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        descriptor = open_for_writing(path, while_waiting)
     else:
         descriptor = os.dup(_STANDARD_OUTPUT if named["number"] is None else int(named["number"]))
     try:
@@ -278,8 +282,11 @@ def _check_stream(descriptor: int) -> None:
 class _Pieces(io.FileIO):
     """A file that can be cut back to its last complete piece, so a failed write leaves nothing behind."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, while_waiting: WhileWaiting) -> None:
         super().__init__(descriptor, "w")
+        self._while_waiting = while_waiting
+        self.cut_after: int | None = None
+        """How many bytes of a piece are in a stream, if it could not be written to its end."""
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         # With `>> out`, or after `(echo header; …) > out`, the file has content that stays.
         self._bytes = self._settled = next_write_at(descriptor) if self._is_file else 0
@@ -289,14 +296,21 @@ class _Pieces(io.FileIO):
         length = len(rest)
         try:
             while rest:
-                rest = rest[os.write(self.fileno(), rest) :]
+                rest = rest[self._write_some(rest) :]
         except BaseException:
             if self._is_file:
                 self.truncate(self._bytes)
                 self.seek(self._bytes)
+            else:
+                self.cut_after = length - len(rest)
             raise
         self._bytes += length
         return length
+
+    def _write_some(self, rest: memoryview) -> int:
+        if self._is_file:
+            return os.write(self.fileno(), rest)
+        return write_some(self.fileno(), rest, self._while_waiting)
 
     def settle(self) -> None:
         """Marks what was written so far as complete."""

@@ -149,7 +149,7 @@ def _finding(name: str, check: Callable[[], str]) -> Finding:
     except CommandError as wrong:
         return Finding(name, "wrong", str(wrong), wrong.exit_code)
     except ExactBuyerError as error:
-        exit_code = exit_code_of_error(type(error).__name__)
+        exit_code = exit_code_of_error(error)
         return Finding(name, "wrong", in_options(error.message), exit_code)
     except OSError as error:
         text = f"this cannot be checked: {error.strerror or 'the system refuses it'}"
@@ -175,9 +175,8 @@ def _installed(library: str) -> str:
 def doctor(*, base_url: str | None, key_file: str | None, as_json: bool, **given: Any) -> int:
     """Check whether a run would work on this machine. It looks up nobody and costs nothing.
 
-    The exit code is 0 if nothing is wrong. Otherwise it is that of the first thing that is wrong, as
-    a run would have it: 2 for a missing key or a wrong option, 3 for an address that cannot be reached, 9 for
-    the store.
+    The exit code is 0 if nothing is wrong. Otherwise it is that of the first thing that is wrong: 2
+    for a missing key or a wrong option, 7 for an address that cannot be reached, 9 for the store.
     """
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"timeout": _MOST_WAIT_S, "connect_timeout": _MOST_WAIT_S / 2}
