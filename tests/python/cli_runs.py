@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from exactbuyer.sandbox import Sandbox
@@ -51,6 +53,13 @@ def last_line(done: Any) -> dict[str, Any]:
     """The JSON that stands on the last line of standard error."""
     told: dict[str, Any] = json.loads(done.stderr.decode().splitlines()[-1])
     return told
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for something that another process brings about."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
 
 
 def people(rows: int, first: int = 0) -> str:

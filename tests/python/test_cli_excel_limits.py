@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from cli_runs import PATIENCE_S, against, people, start
+from cli_runs import PATIENCE_S, against, people, start, until
 from excel_books import CITY, book, cells, enriched, fill
 
 from exactbuyer.cli import ExitCode, main
@@ -23,7 +23,6 @@ from exactbuyer.cli._io import excel_output as _excel_output
 from exactbuyer.cli._io import files as _files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from exactbuyer.sandbox import Sandbox
@@ -201,11 +200,3 @@ def test_ctrl_c_leaves_what_was_paid_for(
     assert {entry.name for entry in tmp_path.iterdir()} == {"in.xlsx", "out.partial.xlsx"}
     rows = cells(tmp_path / "out.partial.xlsx")[1:]
     assert [row[2] for row in rows[:40]] == ["found"] * 30 + ["unknown"] * 10
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that another process brings about."""
-    for _ in range(10**9):
-        if condition():
-            return
-    pytest.fail("it never came")

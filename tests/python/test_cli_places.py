@@ -9,8 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import PATIENCE_S, against, people, run, start
-from test_cli_trouble import SLOWLY, until
+from cli_runs import PATIENCE_S, against, people, run, start, until
+from test_cli_trouble import SLOWLY
 
 from exactbuyer._files import atomic
 from exactbuyer.cli import ExitCode, main

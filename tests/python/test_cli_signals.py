@@ -10,8 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import COMMAND, PATIENCE_S, against, environment, people
-from test_cli_excel_limits import until
+from cli_runs import COMMAND, PATIENCE_S, against, environment, people, until
 
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.cli import _app as app

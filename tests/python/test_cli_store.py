@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
-from test_cli_trouble import SLOWLY, statuses, until
+from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start, until
+from test_cli_trouble import SLOWLY, statuses
 
 from exactbuyer import BulkEnricher
 from exactbuyer.cli import ExitCode

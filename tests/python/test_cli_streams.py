@@ -15,8 +15,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cli_runs import PATIENCE_S, against, last_line, people, run, start
-from test_cli_excel_limits import until
+from cli_runs import PATIENCE_S, against, last_line, people, run, start, until
 
 from exactbuyer._files.waiting import write_some
 from exactbuyer.cli import ExitCode, main

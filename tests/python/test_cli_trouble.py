@@ -8,13 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
-from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start
+from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start, until
 
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.cli import _app as app
@@ -33,13 +32,6 @@ def file(tmp_path: Path) -> Path:
     file = tmp_path / "people.csv"
     file.write_text(people(20_000))
     return file
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Waits for something that another process brings about."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
 
 
 def statuses(file: Path) -> list[str]:
