@@ -112,7 +112,8 @@ doc:
 rust-test:
 	$(call say,cargo test)
 	# Some servers of the tests are proxies for names that do not exist: those are not loopback addresses.
-	# All crates, so that dependencies get the features that they have in the wheel.
+	# `--workspace` includes Python's crate, which has no Rust tests, so that dependencies get the features that they
+	# have in the wheel.
 	env -u EXACTBUYER_OFFLINE cargo test --locked --workspace
 
 # Always by the same interpreter: another one would compile the Python half of the dependencies again.

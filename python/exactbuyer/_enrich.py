@@ -60,10 +60,10 @@ class BlockingCalls:
                 on.
             store_only: Sends nothing and needs no key. Rows that the store cannot answer are `not_sent`.
             on_error: `"raise"`: invalid rows raise before anything is sent; if a problem occurs later, the
-                rest of the rows is finished first, and then the call raises. Rows that an earlier run left
-                `unknown` only warn, with both values (`receipt.raise_for_incomplete()` raises for them).
-                `"record"`: problems are recorded in the `status` of the rows, with one warning if rows are
-                open.
+                rest of the rows is finished first, and then the call raises. `"record"`: problems are
+                recorded in the `status` of the rows, with one warning if rows are open. With either value,
+                rows that an earlier run left `unknown` only cause a warning;
+                `receipt.raise_for_incomplete()` raises for them.
             progress: `"auto"`: in a terminal or notebook, a bar after one second; elsewhere, a line every
                 30 s, on stderr or, if you have configured logging, in the log (INFO, logger `exactbuyer`).
                 `EXACTBUYER_LOG=off` switches the lines off. `True`: a bar. `False`: nothing. A function: it

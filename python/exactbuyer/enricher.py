@@ -66,7 +66,7 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
 
     An enricher cannot be changed. Several threads can use it, and it is a context manager. It can be pickled
     (see `copies`). A pickle never contains the key or a proxy's password: a copy reads them from the
-    environment where it is used.
+    environment where it is used. Creating an enricher costs nothing.
 
     Args:
         api_key: The key. `None`: it is read from the environment variable `EXACTBUYER_API_KEY` when it is
@@ -107,7 +107,9 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             costs nothing unless somebody is found. `None`: no maximum.
         na_values: Strings that count as missing, in addition to `None`, NaN and blanks.
         body: How requests are encoded: `"form"`, as in the service's own example, or `"json"`.
-        base_url: https, or an address of this machine. `None`: the service; in tests, `EXACTBUYER_BASE_URL`.
+        base_url: The address of the service: https, or an address of this machine. `None`: the environment
+            variable `EXACTBUYER_BASE_URL`, which accepts only addresses of this machine, or else the real
+            service.
         proxy: The URL of a proxy. `None`: `HTTPS_PROXY` and `NO_PROXY` apply.
         ca_bundle: A PEM file of authorities to trust in addition to the system's. `None`: the environment
             variables `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` apply.
@@ -120,8 +122,6 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
 
     Raises:
         ConfigError: A setting is wrong. The message names the setting, its range and the reason.
-
-    Creating an enricher costs nothing.
 
     Example:
         >>> from exactbuyer import BulkEnricher

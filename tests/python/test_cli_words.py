@@ -169,7 +169,7 @@ def test_a_second_file_is_told_how_an_output_is_named(
 ) -> None:
     done = run(command, "in.csv", "out.csv", "--by", "mail", cwd=tmp_path)
     assert done.returncode == 2
-    assert b"only one file is read, IN: " in done.stderr
+    assert b"IN must be one file: " in done.stderr
     assert (b"name the output with -o OUT" in done.stderr) == has_output
 
 

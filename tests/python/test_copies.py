@@ -150,7 +150,7 @@ def test_a_copy_without_a_key_says_where_copies_take_it_from(
     monkeypatch.delenv("EXACTBUYER_API_KEY", raising=False)
     people = BulkEnricher(KEY, base_url=everybody.url, copies="independent")
     copied = pickle.loads(pickle.dumps(people))
-    with pytest.raises(ConfigError, match="takes it from the environment"):
+    with pytest.raises(ConfigError, match="Set EXACTBUYER_API_KEY in the process that uses the copy"):
         copied.enrich(PEOPLE)
     monkeypatch.setenv("EXACTBUYER_API_KEY", "any")
     assert copied.enrich(PEOPLE).receipt.credits == 6

@@ -100,19 +100,19 @@ class Once:
         (
             pl.DataFrame,
             WIDE,
-            "column 'score' of type decimal256.* data of type DataFrame .PanicException, ab",
+            "column 'score' of type decimal256.* data of type DataFrame .polars raised PanicException.: ",
         ),
         (lambda table: pl.DataFrame(table).lazy(), WIDE, "column 'score' of .* data of type LazyFrame"),
         (duckdb.from_arrow, WIDE, "column 'score' .* with data of type DuckDBPyRelation"),
         (
             Capsules,
             None,
-            "data is of type Capsules, .* joined with .ValueError, above.: make it a table of pan",
+            "the new columns .* data of type Capsules .from_arrow raised ValueError.: convert it to a tab",
         ),
-        (TwoArguments, None, "data is of type TwoArguments, .* .TypeError, above."),
-        (OfAnInstance, None, "data is of type OfAnInstance, .* .TypeError, above."),
-        (Nothing, None, "data is of type Nothing, .* .TypeError, above."),
-        (Once, None, "data is of type Once, .* .ValueError, above."),
+        (TwoArguments, None, "joined with data of type TwoArguments .from_arrow raised TypeError."),
+        (OfAnInstance, None, "joined with data of type OfAnInstance .from_arrow raised TypeError."),
+        (Nothing, None, "joined with data of type Nothing .from_arrow raised TypeError."),
+        (Once, None, "joined with data of type Once .from_arrow raised ValueError."),
     ],
 )
 def test_what_cannot_be_joined_is_refused_before_anything_is_sent(

@@ -90,8 +90,8 @@ impl HitRate {
         self.hits += hits;
     }
 
-    /// Whether a chunk of `lookups` contains a hit with a probability of at least one tenth. Below that, the last
-    /// credits would take hundreds of requests.
+    /// Whether a chunk of `lookups` contains a hit with a probability of at least one tenth. Below that, the next
+    /// hit would take more than ten requests on average.
     ///
     /// ```
     /// use exactbuyer_core::budget::HitRate;

@@ -27,8 +27,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyLedger>()
 }
 
-/// The identifier that a client of this package sends for such a value. The sandbox itself compares spellings by much
-/// coarser rules, under which another spelling would never match.
+/// The identifier that this package sends for `value`, in its canonical form. The sandbox compares spellings by simpler
+/// rules of its own, so what it stored for another spelling might match no request.
 ///
 /// # Errors
 /// `InvalidIdentifierError` for a value that is never sent. No row could match it, so a test that names it would check
@@ -38,7 +38,7 @@ fn sent_for(py: Python<'_>, value: &str) -> PyResult<Identifier> {
     let why: Message = match reader.text(value, None) {
         Reading::Asks(identifier) => return Ok(identifier),
         Reading::Missing => "there is nothing in it".into(),
-        // It has no region that could be set.
+        // The sandbox has no default region.
         Reading::Invalid(Invalid::PhoneWithoutCountryCode) => {
             "a phone number without a country code: write it with +".into()
         }

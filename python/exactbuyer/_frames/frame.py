@@ -47,7 +47,7 @@ class Frame:
         return {}
 
     def cut(self, rows: int) -> None:
-        """Keeps its first rows only. For a copy of this object; the caller's table stays as it is."""
+        """Drops all rows but the first `rows`. Call it on a copy of this object."""
         raise NotImplementedError
 
     def batches(self) -> Batches | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from exactbuyer._core import DEFAULT_COLUMNS, Batches
 from exactbuyer.exceptions import ConfigError
 
-from .libraries import has_pyarrow, library
+from .libraries import has_pyarrow, home_of_class, library
 
 if TYPE_CHECKING:
     from .request import TableRequest
@@ -84,7 +84,7 @@ def blank(request: TableRequest, rows: int, *, large_text: bool = False) -> Batc
     return Batches.concat(table, table.blocks())
 
 
-def rehearse(join: Join, request: TableRequest, rows: int, kind: str) -> None:
+def rehearse(join: Join, request: TableRequest, rows: int, kind: type[Any]) -> None:
     """Joins new columns with an empty slice of a table of `rows` rows, before anything is sent.
 
     Some libraries cannot join tables without rows, so only one that cannot join the first row either is
@@ -101,18 +101,20 @@ def rehearse(join: Join, request: TableRequest, rows: int, kind: str) -> None:
     most = min(rows, 1)
     if most and (error := _error_of(join, probe, most)) is None:
         return
-    text = f"({type(error).__name__}, above)"
+    where = home_of_class(kind) or ("from_arrow" if hasattr(kind, "from_arrow") else "the join")
+    # Not the error's text, which may quote values of the table.
+    data = f"data of type {kind.__name__} ({where} raised {type(error).__name__})"
     blamed = _blamed(join, probe, most)
     if blamed is None:
         raise ConfigError(
-            f"data is of type {kind}, which the new columns cannot be joined with {text}: make it a table of "
-            f"pandas, polars or pyarrow first. Nothing was sent"
+            f"the new columns cannot be joined with {data}: convert it to a table of pandas, polars or "
+            f"pyarrow first. Nothing was sent"
         ) from error
     name, path, of_type = blamed
     which = f"with the path {path!r}" if of_type is None else f"of type {of_type}"
     raise ConfigError(
-        f"column {name!r} {which} cannot be joined with data of type {kind} {text}: give it another type, "
-        f"such as 'string', 'float64' or 'json'. Nothing was sent"
+        f"column {name!r} {which} cannot be joined with {data}: give it another type, such as 'string', "
+        f"'float64' or 'json'. Nothing was sent"
     ) from error
 
 

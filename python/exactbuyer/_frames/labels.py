@@ -83,7 +83,7 @@ _NAMED = 20
 
 
 def is_made_of(label: object, names: Sequence[Hashable]) -> bool:
-    """Whether it is several of the names, in upper or lower case."""
+    """Whether `label` consists of several of the names; case does not matter."""
     if isinstance(label, str):
         parts: Sequence[Hashable] = label.split(",") if "," in label else ()
     else:

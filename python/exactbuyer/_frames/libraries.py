@@ -46,8 +46,13 @@ def has_pyarrow() -> bool:
 
 def home_of(data: object) -> str:
     """Which of these libraries its class comes from, or is derived from; `""` if none."""
-    for kind in type(data).__mro__:
-        home = kind.__module__.partition(".")[0].lstrip("_")
+    return home_of_class(type(data))
+
+
+def home_of_class(kind: type[Any]) -> str:
+    """The same for the class itself."""
+    for base in kind.__mro__:
+        home = base.__module__.partition(".")[0].lstrip("_")
         if home in {"pandas", "polars", "pyarrow", "duckdb"}:
             return home
     return ""

@@ -93,7 +93,7 @@ class TableReader(TableSource):
         def join(request: TableRequest, rows: int) -> object:
             return self._made(blank(request, rows), iter(()))
 
-        rehearse(join, self.table_request, 0, self._kind.__name__)
+        rehearse(join, self.table_request, 0, self._kind)
 
     def out(self, parts: Iterator[Any]) -> Any:
         """Parts to come, as a reader of the same kind."""

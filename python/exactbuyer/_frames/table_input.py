@@ -99,7 +99,7 @@ class TableInput(TableSource):
         self._by = read_lookup_columns(frame.cells, self.table_request, settings)
         self.rows = len(self._by)
         self.blocks: list[Batches] = []
-        rehearse(self._rehearsed, self.table_request, self.rows, type(data).__name__)
+        rehearse(self._rehearsed, self.table_request, self.rows, type(data))
 
     def _rehearsed(self, request: TableRequest, rows: int) -> object:
         added = blank(request, rows, large_text=self._frame.keeps_large_text())

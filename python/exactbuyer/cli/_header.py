@@ -27,7 +27,7 @@ def check_header(names: list[str], location: Location) -> None:
 
     Raises:
         UsageError: The header lacks a label.
-        ConfigError: The same, if the lines above it were counted, or a label is several of its names.
+        ConfigError: `--skip-rows` was given and the header lacks a label, or a label is several names.
     """
     kind, labels, skipped = location.kind, location.labels, location.skip_rows is not None
     if any(map(looks_personal, names)):

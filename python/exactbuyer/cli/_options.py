@@ -29,7 +29,7 @@ _KINDS = f"{', '.join(KINDS)}; .gz or .zst after it"
 
 
 class ReadsOneFile(click.Command):
-    """A command that reads one file: for each further argument, it says how that is given."""
+    """A command that reads one file. If there are more arguments, the error says which options to use."""
 
     allow_extra_args = True
 
@@ -39,7 +39,7 @@ class ReadsOneFile(click.Command):
         if rest and not ctx.resilient_parsing:
             has_output = any(option.name == "output" for option in self.params)
             output = "name the output with -o OUT, and " if has_output else ""
-            ctx.fail(f"only one file is read, IN: {output}pass --by once for each column")
+            ctx.fail(f"IN must be one file: {output}pass --by once for each column")
         return rest
 
 
@@ -116,8 +116,8 @@ def input_options() -> Callable[[FunctionT], FunctionT]:
             "--encoding",
             type=encoding_name,
             metavar="NAME",
-            help="The encoding of a text file, such as cp1252 for CSV from Excel. By default, UTF-8. The "
-            "output is always UTF-8; only with the word bytes, the bytes of CSV are copied as they are.",
+            help="The encoding of a text file, such as cp1252 for CSV from Excel. Default: UTF-8. The output "
+            "is UTF-8. The word bytes copies CSV without decoding it.",
         ),
         click.option(
             "--skip-rows",
@@ -248,7 +248,12 @@ def service_options() -> Callable[[FunctionT], FunctionT]:
         click.option(
             "--sandbox", is_flag=True, help="Use the built-in sandbox: invented people, no cost, no key."
         ),
-        click.option("--base-url", metavar="URL", help=f"The address of the service. Default: {BASE_URL}."),
+        click.option(
+            "--base-url",
+            metavar="URL",
+            help="The address of the service. By default, what EXACTBUYER_BASE_URL names, which must be an "
+            f"address of this machine, or else {BASE_URL}.",
+        ),
         click.option(
             "--key-file",
             metavar="FILE",

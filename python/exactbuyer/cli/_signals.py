@@ -99,9 +99,8 @@ def end_by_signal(exit_code: int) -> None:
     goes on: the command may have used Ctrl-C for something of its own, as editors do
     (https://www.cons.org/cracauer/sigint.html). In a loop over files, the next file would then be paid for.
 
-    Returns:
-        Nothing, if the exit code stands for no signal, on Windows, and if the process survives: the first
-        process of a container ignores signals that it does not handle.
+    Returns only if the exit code stands for no signal, on Windows, or if the process survives: the first
+    process of a container ignores signals that it does not handle.
     """
     number = _SIGNALS.get(exit_code)
     if number is None or os.name != "posix":

@@ -69,7 +69,7 @@ def warn_incomplete(open_rows: str, results: Results, receipt: Receipt) -> None:
 
 
 def warn_of_column(message: str, results: Results | None = None, receipt: Receipt | None = None) -> None:
-    """The `by` or `columns` of a table seem to be wrong, or its columns could not be joined."""
+    """Something about the columns of a table needs a look: see `ColumnWarning`."""
     _warn(ColumnWarning(message, results=results, receipt=receipt))
 
 

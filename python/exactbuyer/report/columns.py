@@ -58,7 +58,7 @@ def added(some: Iterable[ColumnCount], more: Iterable[ColumnCount]) -> tuple[Col
 
 
 def as_lists(columns: Iterable[ColumnCount]) -> list[list[Any]]:
-    """The same as lists, as JSON needs it."""
+    """The counts as lists, for JSON."""
     return [
         [name, values, skipped, [[str(reason), cells] for reason, cells in reasons]]
         for name, values, skipped, reasons in columns
@@ -66,11 +66,14 @@ def as_lists(columns: Iterable[ColumnCount]) -> list[list[Any]]:
 
 
 def skipped_notes(columns: Iterable[ColumnCount]) -> list[str]:
-    """A line for each column with values that are skipped: nothing else shows them, as no row is invalid."""
+    """A line for each column with skipped values. Such rows are not `invalid`, so nothing else shows them."""
     skipped = [column for column in columns if column.skipped]
     notes: list[str] = [unreadable_note(column) for column in skipped[:_SHOWN]]
-    if len(skipped) > _SHOWN:
-        notes.append(f"{len(skipped) - _SHOWN:,} more with values that cannot be read")
+    more = len(skipped) - _SHOWN
+    if more > 0:
+        one, many = ("entry", "entries") if isinstance(skipped[0].column, int) else ("column", "columns")
+        which = f"more {one} has" if more == 1 else f"more {many} have"
+        notes.append(f"{more:,} {which} values that cannot be read")
     return notes
 
 

@@ -140,7 +140,7 @@ class Plan:
         Returns:
             One entry for each attribute, as `exactbuyer plan --json` has them, but rows are numbered from 0.
             Ranges are `[low, high]`, problems `[row, status, reason]`, suspects `[row, field_type, rows]`,
-            columns `[column, values, skipped, [[reason, values], …]]`; the price is `[amount, currency]`,
+            columns `[column, values, skipped, [[reason, cells], …]]`; the price is `[amount, currency]`,
             both as text.
 
         Example:

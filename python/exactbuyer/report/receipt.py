@@ -266,7 +266,7 @@ class Receipt:
 
         Returns:
             One entry for each attribute. The time is text in ISO 8601; the price is `[amount, currency]`,
-            both as text; a column is `[column, values, skipped, [[reason, values], …]]`.
+            both as text; a column is `[column, values, skipped, [[reason, cells], …]]`.
 
         Example:
             >>> from exactbuyer import Receipt

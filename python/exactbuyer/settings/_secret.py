@@ -118,8 +118,8 @@ def key_to_send(given: Secret | None, *, is_copy: bool = False) -> Secret:
         return given
     if not has_key(None) and is_copy:
         raise ConfigError(
-            f"no API key: a pickle has none, so a pickled enricher takes it from the environment. Set "
-            f"{KEY_VARIABLE} where the copy is used (for a sandbox, to any text), or make an enricher there"
+            f"no API key: a pickle never contains the key. Set {KEY_VARIABLE} in the process that uses the "
+            f"copy (any text, if it uses a sandbox), or create an enricher there"
         )
     if not has_key(None):
         raise ConfigError(

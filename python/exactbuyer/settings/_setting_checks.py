@@ -26,7 +26,7 @@ from .budget import Budget, check_credits
 BASE_URL = "https://api.exactbuyer.com"
 
 URL_VARIABLE = "EXACTBUYER_BASE_URL"
-"""Leads enrichers that name no service to a sandbox, for tests of programs that make their own."""
+"""The address for enrichers without `base_url`, for tests of programs that create their own enricher."""
 
 MOST_PRICE = 1_000_000
 MOST_CURRENCY = 20

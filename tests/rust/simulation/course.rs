@@ -265,7 +265,8 @@ fn if_every_request_is_refused_few_are_sent(books: &Books) {
     }
 }
 
-/// If a run stops because of its budget, nine of ten requests for the remaining credits would buy nothing.
+/// If a run stops because of its budget, a request for the remaining credits would find somebody in fewer than one case
+/// in ten.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 fn remaining_credits_are_used(scenario: &Scenario, books: &Books, run: &Finished) {
     let over = run.troubles.iter().any(|trouble| trouble.kind() == ErrorKind::BudgetExceeded);

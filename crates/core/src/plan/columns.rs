@@ -1,5 +1,5 @@
 //! Makes rows out of the readings of their values, and counts what each column contributes. A value that cannot be
-//! read makes its row invalid only if the row has nothing else to look up; otherwise these counts are all that shows it.
+//! read makes its row invalid only if the row has nothing else to look up; otherwise only these counts show it.
 
 use crate::identifier::reading::Reading;
 use crate::identifier::{Identifier, Invalid};
@@ -13,7 +13,7 @@ use super::{Preference, Row};
 pub struct ColumnCounts {
     /// Cells that are not empty.
     pub values: u64,
-    /// Cells that cannot be read, in rows that another column can answer.
+    /// Cells that cannot be read, in rows for which another column has an identifier.
     pub skipped: u64,
     /// Why cells cannot be read: each reason, and for how many cells. Each cell has one reason, its first.
     pub reasons: Vec<(Invalid, u64)>,

@@ -67,8 +67,8 @@ class ClusterInput(TableSource):
         """Prepares the place of the answers. Problems that would occur after they are paid for occur here.
 
         Raises:
-            ConfigError: There are too many rows for memory, the folder cannot be written, or the engine
-                cannot join the answers with the frame.
+            ConfigError: There are too many rows for memory, or the folder cannot be written.
+            Exception: The engine's own, if it cannot join answers with the frame.
         """
         if self._path is None and len(self.spool) > MOST_IN_MEMORY:
             raise wrong(
@@ -84,7 +84,7 @@ class ClusterInput(TableSource):
             self.answers.try_folder(self.joiner.nothing())
         except Exception as error:
             raise ConfigError(
-                f"answers cannot be written to their folder ({type(error).__name__}, above): "
+                f"answers cannot be written to their folder (writing raised {type(error).__name__}): "
                 f"correct the path or its permissions. Nothing was sent"
             ) from error
 

@@ -92,7 +92,8 @@ def what_it_is_instead(begins: bytes, encoding: str | None) -> str | None:
     """What is wrong, if the first bytes of a text show another encoding than this one."""
     name = codecs.lookup(encoding).name if encoding not in {None, BYTES} else _UTF_8
     if begins.startswith(codecs.BOM_UTF8):
-        return None if name.startswith(_UTF_8) else "begins with the mark of UTF-8: leave out --encoding"
+        is_utf_8 = name.startswith(_UTF_8)
+        return None if is_utf_8 else "begins with a UTF-8 byte-order mark: leave out --encoding"
     shown = _utf_16_of(begins)
     if shown is None or name.startswith(("utf-16", "utf-32")):
         return None

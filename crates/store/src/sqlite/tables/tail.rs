@@ -15,8 +15,8 @@
 //! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
 //! the table with those that it knows at the beginning of each transaction, and reads only new ones.
 //!
-//! SQLite notices most damage to a file, but not changed bytes within a row. Without the checksum, lookups whose keys are
-//! damaged would be taken for new ones and paid for again.
+//! SQLite notices most damage to a file, but not changed bytes within a row. Without the checksum, lookups whose keys
+//! are damaged would be taken for new ones and paid for again.
 
 use std::hash::Hasher;
 
@@ -87,8 +87,9 @@ impl Tail {
 
     /// Loads everything with one query, because there may be as many requests as lookups.
     fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
-        // Request, required fields, time and packed lines. A request that is missing gives two nulls.
+        // Request, required fields, time and packed lines. The middle two are null if the request is missing.
         type Row = (i64, Option<i64>, Option<i64>, Vec<u8>);
+        // A row without its request is damaged; an inner join would drop it silently.
         let rows: Vec<Row> = query::rows(
             connection,
             "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
