@@ -203,7 +203,6 @@ class TableCalls:
                 call = self._session.begin(kind, "enrich_table", options, watch).work_on(frame)
             elif is_reader(data):
                 reader = reader_of(data, table_request, settings)
-                reader.rehearse()
                 reader.warn_of_removed()
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)

@@ -134,6 +134,12 @@ def test_the_most_frequent_reason_is_told(enricher: BulkEnricher) -> None:
     assert check == f"column mobile: 7 of 7 values cannot be read, most often (4): {WHY}default_region"
 
 
+def test_words_that_mean_no_value_are_no_wrong_column(enricher: BulkEnricher) -> None:
+    people = pd.DataFrame({"mail": MAILS[:4], "mobile": ["n/a", "-", "unknown", None]})
+    enricher.enrich_table(people, by=["mail", "mobile"])
+    assert enricher.last_receipt.columns[1].skipped == 3
+
+
 def test_what_is_said_of_a_table_names_its_parameters(enricher: BulkEnricher) -> None:
     people = pd.DataFrame(
         {"mail": ["a@acme.example"] * 3, "other": ["what is it", "123", "b@x.example c@x.example"]}

@@ -64,7 +64,9 @@ def test_mine(exactbuyer_sandbox):
         assert enricher.settings.store is None
         assert enricher.enrich(["ana@x.example"])[0]["status"] == "found"
     command = [sys.executable, "-m", "exactbuyer", "enrich", "-", "--from", "csv", "--by", "mail"]
-    subprocess.run(command, input=b"mail\\nbo@x.example\\n", check=True)
+    done = subprocess.run(command, input=b"mail\\nbo@x.example\\n", check=True, capture_output=True)
+    assert b"uses http://127.0.0.1" in done.stderr
+    assert b"because EXACTBUYER_BASE_URL is set" in done.stderr
     for value in ["ana@x.example", "bo@x.example"]:
         assert exactbuyer_sandbox.ledger.times_billed(value) == 1
 """,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
 import pytest
@@ -69,3 +71,18 @@ def test_by_is_no_none(enricher: BulkEnricher) -> None:
 def test_a_file_is_read_first(enricher: BulkEnricher, data: Any) -> None:
     with pytest.raises(TypeError, match=r"read it first, as with pandas\.read_csv"):
         enricher.enrich_table(data, by="mail")
+
+
+def test_a_join_on_trial_changes_no_filters_of_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    # They belong to the process: other threads may change them at the same time.
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("the filters were changed")
+
+    for name in ("simplefilter", "filterwarnings", "catch_warnings"):
+        monkeypatch.setattr(warnings, name, refuse)
+    with pytest.raises(ConfigError, match="cannot be joined"):
+        BulkEnricher().plan(
+            pl.DataFrame({"mail": ["ana@acme.example"]}),
+            by="mail",
+            columns={"n": ("n", pa.decimal256(50, 2))},
+        )

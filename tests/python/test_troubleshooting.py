@@ -14,6 +14,7 @@ import pytest
 from page_blocks import ROOT, text
 
 from exactbuyer import BulkEnricher, ExactBuyerError
+from exactbuyer._frames.polars import PolarsFrame
 from exactbuyer.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -122,8 +123,13 @@ class Picky:
         return cls()
 
 
-class Pickier(Picky):
-    most = -1
+def broken_library(_: Path) -> None:
+    def refuse(*_: Any) -> None:
+        raise ValueError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PolarsFrame, "beside", refuse)
+        joined(pl.DataFrame({"mail": ANA}))
 
 
 def joined(data: object, **how: Any) -> None:
@@ -175,7 +181,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "a type of another library": lambda _: joined(
         pl.DataFrame({"mail": ANA}), columns={"n": ("n", pa.decimal256(50, 2))}
     ),
-    "no from_arrow": lambda _: joined(Pickier()),
+    "a broken library": broken_library,
     "a join": lambda _: joined(Picky()),
     "removed": lambda _: removed(),
     "reserved name": store_with_the_name_of_a_log,

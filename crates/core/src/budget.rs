@@ -90,8 +90,8 @@ impl HitRate {
         self.hits += hits;
     }
 
-    /// Whether a chunk of `lookups` contains a hit with a probability of at least one tenth. Below that, the next
-    /// hit would take more than ten requests on average.
+    /// Whether a chunk of `lookups` contains a hit with a probability of at least one quarter. Below that, the next
+    /// hit would take more than four requests on average, and each waits for the answer to the one before.
     ///
     /// ```
     /// use exactbuyer_core::budget::HitRate;
@@ -107,7 +107,7 @@ impl HitRate {
         let hits = self.hits as f64 + Self::PRIOR * Self::PRIOR_WEIGHT;
         let answered = self.answered as f64 + Self::PRIOR_WEIGHT;
         let none = (1.0 - hits / answered).powf(lookups as f64);
-        lookups > 0 && none <= 0.9
+        lookups > 0 && none <= 0.75
     }
 }
 
@@ -122,8 +122,8 @@ mod tests {
         let mut rate = HitRate::default();
         assert!(rate.may_buy(1));
         rate.note(1_000, 10);
-        assert!(!rate.may_buy(4));
-        assert!(rate.may_buy(5));
+        assert!(!rate.may_buy(12));
+        assert!(rate.may_buy(13));
         assert!(!rate.may_buy(0));
     }
 

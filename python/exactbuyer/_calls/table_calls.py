@@ -16,7 +16,7 @@ from exactbuyer._frames.labels import label_for_message
 from exactbuyer._frames.readers import TableReader
 from exactbuyer._frames.table_input import BLOCK_ROWS, TableInput, TableSource, block_rows
 from exactbuyer.report._warnings import warn_of_column
-from exactbuyer.report.columns import unreadable_note
+from exactbuyer.report.columns import is_placeholder, unreadable_note
 from exactbuyer.report.message import TABLE
 from exactbuyer.report.wording import count
 from exactbuyer.results import Results
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from exactbuyer._core import Batches, Rows, Table
+    from exactbuyer.report.columns import ColumnCount
     from exactbuyer.report.receipt import Receipt
 
     from .options import OnError
@@ -81,12 +82,11 @@ class TableCallBase(Call, Generic[SourceT]):
                 text = f"no value of the contacts found fits {named}, which is null: is the type right?"
                 warn_of_column(text, results, receipt)
         asked = receipt.rows - receipt.missing
-        if _is_suspicious(asked, receipt.invalid):
+        if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
         else:
-            for column in receipt.columns:
-                if _is_suspicious(column.values, column.unreadable):
-                    warn_of_column(unreadable_note(column), results, receipt)
+            for column in filter(_is_suspicious, receipt.columns):
+                warn_of_column(unreadable_note(column), results, receipt)
         self.warn_of(results)
         return results
 
@@ -257,8 +257,13 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         self._handed_out, self._sources, self._ready = first_row, deque(), deque()
 
 
-def _is_suspicious(values: int, unreadable: int) -> bool:
-    """Whether so few values can be looked up that the wrong column was probably named."""
+def _is_suspicious(column: ColumnCount) -> bool:
+    """Whether so few values can be looked up that the wrong column was probably named.
+
+    A dash or a word for "unknown" says nothing about that.
+    """
+    placeholders = sum(cells for reason, cells in column.reasons if is_placeholder(reason))
+    values, unreadable = column.values - placeholders, column.unreadable - placeholders
     if unreadable == values:
         return values >= _ENOUGH_IF_ALL
     return values >= _ENOUGH_ROWS and unreadable > _NEARLY_ALL * values

@@ -90,6 +90,8 @@ class CapsuleFrame(Frame):
 
     def cut(self, rows: int) -> None:
         self._batches = self._batches.slice(0, rows)
+        # `from_arrow` of a class is not tried: it may have effects, such as a table in a database.
+        self._kind = object
 
     def batches(self) -> Batches | None:
         return self._batches

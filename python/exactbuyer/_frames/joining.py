@@ -5,10 +5,7 @@ It fails afterwards when everything is paid for. So whatever it raises, the new 
 
 from __future__ import annotations
 
-import threading
-import warnings
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +98,7 @@ def rehearse(join: Join, request: TableRequest, rows: int, kind: type[Any]) -> N
     most = min(rows, 1)
     if most and (error := _error_of(join, probe, most)) is None:
         return
-    where = home_of_class(kind) or ("from_arrow" if hasattr(kind, "from_arrow") else "the join")
+    where = home_of_class(kind) or "the join"
     # Not the error's text, which may quote values of the table.
     data = f"data of type {kind.__name__} ({where} raised {type(error).__name__})"
     blamed = _blamed(join, probe, most)
@@ -140,33 +137,17 @@ def _blamed(join: Join, probe: TableRequest, rows: int) -> tuple[str, str, Any] 
 
 
 def _error_of(join: Join, request: TableRequest, rows: int) -> BaseException | None:
-    with _without_warnings():
-        try:
-            join(request, rows)
-        except Warning:
-            # Warnings were turned into errors. The library has not refused anything.
-            return None
-        except MemoryError:
+    # The library's warnings are not hidden: filters of warnings belong to the process, and a thread that
+    # changes them at the same time could switch off all warnings for good.
+    try:
+        join(request, rows)
+    except MemoryError:
+        raise
+    except Warning:
+        # Warnings were turned into errors. The library has not refused anything.
+        return None
+    except BaseException as error:
+        if not is_failure(error):
             raise
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            return error
+        return error
     return None
-
-
-def _without_warnings() -> AbstractContextManager[object]:
-    """Hides the library's warnings, which the join gives again when there is something to join.
-
-    Filters of warnings belong to the process. Two threads that changed them at the same time could switch off
-    all warnings for good, so only the main thread does it.
-    """
-    if threading.current_thread() is threading.main_thread():
-        return _ignoring_all()
-    return nullcontext()
-
-
-class _ignoring_all(warnings.catch_warnings):  # noqa: N801 - as its parent
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore")

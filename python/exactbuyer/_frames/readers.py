@@ -15,7 +15,7 @@ from exactbuyer.exceptions import ColumnWarning
 from exactbuyer.report._warnings import warn_of_column
 
 from .arrow import schema_beside, table_beside
-from .joining import ALL_COLUMNS, NEW_COLUMNS, blank, in_arrow, is_failure, joined_or, rehearse
+from .joining import ALL_COLUMNS, NEW_COLUMNS, in_arrow, is_failure, joined_or
 from .libraries import arrow_input, arrow_table, as_kind, home_of, library
 from .metadata import known_columns
 from .table_input import TableSource, read_lookup_columns
@@ -82,18 +82,6 @@ class TableReader(TableSource):
     def as_batches(self, source: Any) -> Batches:
         """A part, as batches of the core's."""
         return cast("Batches", source)
-
-    def rehearse(self) -> None:
-        """Joins no rows, so that what the library cannot join is refused before anything is sent.
-
-        Raises:
-            ConfigError: The library cannot join the new columns.
-        """
-
-        def join(request: TableRequest, rows: int) -> object:
-            return self._made(blank(request, rows), iter(()))
-
-        rehearse(join, self.table_request, 0, self._kind)
 
     def out(self, parts: Iterator[Any]) -> Any:
         """Parts to come, as a reader of the same kind."""

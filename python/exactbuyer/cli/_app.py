@@ -14,7 +14,7 @@ from exactbuyer.cli._io.opening import Survey, surveyed
 from exactbuyer.cli._io.output import check_output
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.log import write_line
-from exactbuyer.settings import LOOPBACK
+from exactbuyer.settings import LOOPBACK, URL_VARIABLE
 
 from ._advice import next_step, title_of
 from ._command_options import CommandOptions
@@ -137,6 +137,9 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     try:
         with signals.watched(), options.enricher() as enricher:
             options.check_key()
+            if enricher.settings.service == LOOPBACK and not (options["base_url"] or options["sandbox"]):
+                # Invented people must not pass for real ones.
+                print_message(f"uses {enricher.settings.base_url}, because {URL_VARIABLE} is set")
             check_output(output, options.overwrite(enricher, output))
             survey = _survey(options, enricher, output)
             if output.kind == "xlsx" != options.location().kind and survey is not None:

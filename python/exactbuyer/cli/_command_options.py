@@ -156,7 +156,7 @@ class CommandOptions:
                     )
             return BulkEnricher.sandbox(**settings)
         key = key_in(self["key_file"]) if self["key_file"] is not None else None
-        return BulkEnricher(cast("Any", key), base_url=self["base_url"], **settings)
+        return BulkEnricher(cast("Any", key), base_url=self["base_url"] or None, **settings)
 
     @property
     def progress(self) -> Any:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .message import Message
+from .message import Message, Term
 from .wording import count
 
 _SHOWN = 5
@@ -63,6 +63,11 @@ def as_lists(columns: Iterable[ColumnCount]) -> list[list[Any]]:
         [name, values, skipped, [[str(reason), cells] for reason, cells in reasons]]
         for name, values, skipped, reasons in columns
     ]
+
+
+def is_placeholder(reason: str) -> bool:
+    """Whether this reason is about a word that means that there is no value: it should be in `na_values`."""
+    return isinstance(reason, Message) and Term("na_values") in reason.parts
 
 
 def skipped_notes(columns: Iterable[ColumnCount]) -> list[str]:

@@ -3,7 +3,7 @@
 Knows nothing of runs.
 """
 
-from ._setting_checks import BASE_URL, LOOPBACK, check_max_credits, store_path
+from ._setting_checks import BASE_URL, LOOPBACK, URL_VARIABLE, check_max_credits, store_path
 from .budget import Budget, Per, time_zone
 from .definitions import DEFINITIONS, Body, Copies, Duration, OnUnknown, Settings, checked
 
@@ -11,6 +11,7 @@ __all__ = [
     "BASE_URL",
     "DEFINITIONS",
     "LOOPBACK",
+    "URL_VARIABLE",
     "Body",
     "Budget",
     "Copies",

@@ -266,7 +266,7 @@ fn if_every_request_is_refused_few_are_sent(books: &Books) {
 }
 
 /// If a run stops because of its budget, a request for the remaining credits would find somebody in fewer than one case
-/// in ten.
+/// in four.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_possible_wrap)]
 fn remaining_credits_are_used(scenario: &Scenario, books: &Books, run: &Finished) {
     let over = run.troubles.iter().any(|trouble| trouble.kind() == ErrorKind::BudgetExceeded);
@@ -280,6 +280,6 @@ fn remaining_credits_are_used(scenario: &Scenario, books: &Books, run: &Finished
     let left = ceiling - books.spent;
     let name = "remaining credits are used while they may buy a hit";
     let hit = 1.0 - (1.0 - rate).powi(left as i32);
-    assert!(hit < 0.1, "{name}: {left} credits at a hit rate of {rate}");
+    assert!(hit < 0.25, "{name}: {left} credits at a hit rate of {rate}");
     assert!(run.receipt.count(Status::NotSent) > 0, "{name}: every lookup was sent");
 }

@@ -94,13 +94,16 @@ def what_it_is_instead(begins: bytes, encoding: str | None) -> str | None:
     if begins.startswith(codecs.BOM_UTF8):
         is_utf_8 = name.startswith(_UTF_8)
         return None if is_utf_8 else "begins with a UTF-8 byte-order mark: leave out --encoding"
-    shown = _utf_16_of(begins)
+    shown = _wide_of(begins)
     if shown is None or name.startswith(("utf-16", "utf-32")):
         return None
-    return f"is UTF-16: pass --encoding {shown}"
+    return f"is {shown[:6].upper()}: pass --encoding {shown}"
 
 
-def _utf_16_of(begins: bytes) -> str | None:
+def _wide_of(begins: bytes) -> str | None:
+    # The mark of UTF-32 begins with that of UTF-16.
+    if begins.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
     if begins.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # Without a byte-order mark: every other byte of plain letters is 0.

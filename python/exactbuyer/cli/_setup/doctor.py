@@ -21,7 +21,7 @@ from exactbuyer.cli._words import in_options
 from exactbuyer.cli.exit_codes import CommandError, ExitCode, exit_code_of_error
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count, duration
-from exactbuyer.settings import BASE_URL, LOOPBACK
+from exactbuyer.settings import BASE_URL, LOOPBACK, URL_VARIABLE
 from exactbuyer.settings._secret import KEY_VARIABLE, PROXY_VARIABLES, has_key
 
 _LIBRARIES = ("click", "tqdm", "pandas", "polars", "pyarrow", "duckdb", "python-calamine", "XlsxWriter")
@@ -138,7 +138,10 @@ class _Checks:
         began = time.monotonic()
         status = Engine(settings.for_core(), None, settings.proxy).probe()
         took = duration(time.monotonic() - began)
-        return f"{settings.service} answered in {took} (status {status}); nobody was looked up"
+        where = (
+            f" ({URL_VARIABLE})" if settings.base_url == os.environ.get(URL_VARIABLE, "").rstrip("/") else ""
+        )
+        return f"{settings.service}{where} answered in {took} (status {status}); nobody was looked up"
 
 
 def _finding(name: str, check: Callable[[], str]) -> Finding:
@@ -181,7 +184,7 @@ def doctor(*, base_url: str | None, key_file: str | None, as_json: bool, **given
     settings = {name: value for name, value in given.items() if value is not None}
     settings |= {"timeout": _MOST_WAIT_S, "connect_timeout": _MOST_WAIT_S / 2}
     wrong = ExitCode.DONE
-    with Console().showing_log(), BulkEnricher(base_url=base_url, **settings) as enricher:
+    with Console().showing_log(), BulkEnricher(base_url=base_url or None, **settings) as enricher:
         for finding in _Checks(enricher, key_file).findings():
             wrong = wrong or finding.exit_code
             if as_json:
