@@ -138,9 +138,8 @@ class _Checks:
         began = time.monotonic()
         status = Engine(settings.for_core(), None, settings.proxy).probe()
         took = duration(time.monotonic() - began)
-        where = (
-            f" ({URL_VARIABLE})" if settings.base_url == os.environ.get(URL_VARIABLE, "").rstrip("/") else ""
-        )
+        named = os.environ.get(URL_VARIABLE, "").rstrip("/")
+        where = f" ({URL_VARIABLE})" if settings.base_url == named else ""
         return f"{settings.service}{where} answered in {took} (status {status}); nobody was looked up"
 
 
