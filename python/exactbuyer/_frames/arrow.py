@@ -115,5 +115,7 @@ class RelationFrame(CapsuleFrame):
             return joined
         # duckdb finds the variable by its name, and keeps the table. Only in the relation's own connection
         # can the result be used together with other tables.
-        exactbuyer_rows = library("pyarrow").table(joined)  # noqa: F841 - see above
-        return self._relation.query("exactbuyer_input", "from exactbuyer_rows")
+        exactbuyer_rows = library("pyarrow").table(joined)
+        relation = self._relation.query("exactbuyer_input", "from exactbuyer_rows")
+        del exactbuyer_rows
+        return relation

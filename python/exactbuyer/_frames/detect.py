@@ -66,10 +66,11 @@ def _fix_of(data: object) -> str:
     if home == "pyarrow" and (hasattr(data, "to_reader") or hasattr(data, "scanner")):
         return f"pass data.{'scanner().' if hasattr(data, 'scanner') else ''}to_reader()"
     # Rows of a generator, of csv.DictReader or in a tuple.
+    fix = "pass data.to_pandas()" if hasattr(data, "to_pandas") else "make it one"
     is_frame = hasattr(data, "columns")
     if not (home or is_frame or isinstance(data, (Mapping, bytes, bytearray))) and isinstance(data, Iterable):
         return "pass list(data), if these are dicts"
-    return "pass data.to_pandas()" if hasattr(data, "to_pandas") else "make it one"
+    return fix
 
 
 def _is_list_of_dicts(data: object) -> bool:

@@ -105,10 +105,10 @@ def _url_of_environment() -> str:
         return BASE_URL
     try:
         url = base_url(hidden)
-        is_here = service_of(url) == LOOPBACK
+        service = service_of(url)
     except ConfigError:
-        is_here = False
-    if not is_here:
+        url = service = ""
+    if service != LOOPBACK:
         raise wrong(
             URL_VARIABLE,
             "is for tests, and must be an address of this machine, such as that of a sandbox: unset it, or "

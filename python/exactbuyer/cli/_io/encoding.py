@@ -90,7 +90,7 @@ class _Lines:
 
 def what_it_is_instead(begins: bytes, encoding: str | None) -> str | None:
     """What is wrong, if the first bytes of a text show another encoding than this one."""
-    name = codecs.lookup(encoding).name if encoding not in {None, BYTES} else _UTF_8
+    name = _UTF_8 if encoding is None or encoding == BYTES else codecs.lookup(encoding).name
     if begins.startswith(codecs.BOM_UTF8):
         is_utf_8 = name.startswith(_UTF_8)
         return None if is_utf_8 else "begins with a UTF-8 byte-order mark: leave out --encoding"
