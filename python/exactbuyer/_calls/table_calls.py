@@ -81,11 +81,12 @@ class TableCallBase(Call, Generic[SourceT]):
             if named := self._own(self.source.table.unfit()):
                 text = f"no value of the contacts found fits {named}, which is null: is the type right?"
                 warn_of_column(text, results, receipt)
-        asked = receipt.rows - receipt.missing
-        if asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked:
+        asked, suspicious = receipt.rows - receipt.missing, [*filter(_is_suspicious, receipt.columns)]
+        is_nearly_all = asked >= _ENOUGH_ROWS and receipt.invalid > _NEARLY_ALL * asked
+        if is_nearly_all or (suspicious and receipt.invalid == asked):
             warn_of_column(self._suspicion(asked, receipt.invalid), results, receipt)
         else:
-            for column in filter(_is_suspicious, receipt.columns):
+            for column in suspicious:
                 warn_of_column(unreadable_note(column), results, receipt)
         self.warn_of(results)
         return results
