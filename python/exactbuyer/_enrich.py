@@ -265,7 +265,7 @@ class BlockingCalls:
         try:
             call.until_over()
             results = call.settle()
-            call.warn_of(results)
+            call.warn_if_unjoined(results)
         except BaseException as error:
             # A call whose results cannot be taken goes to the end: the others must not wait for it.
             self._session.history.put_back(call, first=isinstance(error, KeyboardInterrupt))

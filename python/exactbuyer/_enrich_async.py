@@ -157,7 +157,7 @@ class AwaitableCalls:
             await waiter.until_over()
             results = call.settle()
             await raise_if_cancelled()
-            call.warn_of(results)
+            call.warn_if_unjoined(results)
         except BaseException as error:
             # A call whose results cannot be taken goes to the end: the others must not wait for it.
             self._session.history.put_back(call, first=isinstance(error, asyncio.CancelledError))

@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from fake_cluster import FakeFrame, Partitions, WholeFrame
+from test_tables import OnlyCapsules
 
 from exactbuyer import AuthenticationError, BulkEnricher, ColumnWarning, ConfigError
 from exactbuyer._frames import arrow, dicts, joining, pandas, polars, readers
@@ -32,25 +33,12 @@ def enricher(everybody: Sandbox) -> BulkEnricher:
     return BulkEnricher(everybody.api_key, base_url=everybody.url, requests_per_minute=1_000_000)
 
 
-class Capsules:
+class Capsules(OnlyCapsules):
     """A table with Arrow's interface, whose class cannot be made of the result."""
-
-    def __init__(self, table: Any) -> None:
-        self.table = table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        return self.table.__arrow_c_stream__(requested_schema)
 
     @classmethod
     def from_arrow(cls, batches: Any) -> Any:
         raise ValueError(pa.table(batches).schema.names[-1])
-
-
-class OnlyCapsules(Capsules):
-    from_arrow = None  # type: ignore[assignment]
 
 
 class TwoArguments(Capsules):

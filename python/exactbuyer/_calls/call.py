@@ -330,8 +330,8 @@ class Call:
             warn_incomplete(open_rows, results, receipt)
         return results
 
-    def warn_of(self, results: Results) -> None:
-        """Warns, once, if what :meth:`settle` has returned is not what the caller expects."""
+    def warn_if_unjoined(self, results: Results) -> None:
+        """Warns once if the new columns could not be joined with the table."""
 
     def is_broken(self) -> bool:
         """Whether an internal error has ended the run, so that some rows have no result."""

@@ -88,18 +88,18 @@ class TableCallBase(Call, Generic[SourceT]):
         else:
             for column in suspicious:
                 warn_of_column(unreadable_note(column), results, receipt)
-        self.warn_of(results)
+        self.warn_if_unjoined(results)
         return results
 
-    def warn_of(self, results: Results) -> None:
+    def warn_if_unjoined(self, results: Results) -> None:
         # Once: where warnings are errors, the next `recover()` returns the results.
         if self.source.unjoined is not None and not self._has_warned:
             self._has_warned = True
             warn_of_column(self.source.unjoined, results, self.receipt())
 
     def _places(self) -> str:
-        is_other = "" if self.source.unjoined is None else f" ({self.source.unjoined})"
-        return super()._places() + is_other
+        why_other = "" if self.source.unjoined is None else f" ({self.source.unjoined})"
+        return super()._places() + why_other
 
     def _own(self, names: list[str]) -> str:
         """Those of these columns that the user asked for by a path, in words."""

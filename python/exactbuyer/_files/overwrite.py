@@ -15,16 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from exactbuyer._core import RESERVED_ENDS as CORE_RESERVED_ENDS
-from exactbuyer._core import SIDE_FILES as CORE_SIDE_FILES
+from exactbuyer._core import RESERVED_ENDS, SIDE_FILES
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import Message
-
-SIDE_FILES: tuple[str, ...] = tuple(CORE_SIDE_FILES)
-"""The endings of a store's side files, after the store's own name."""
-
-RESERVED_ENDS: tuple[str, ...] = tuple(CORE_RESERVED_ENDS)
-"""The endings of names that a store may delete or overwrite, now or once it exists."""
 
 _MAGIC = (
     b"SQLite format 3\0",

@@ -47,7 +47,7 @@ class Frame:
         return {}
 
     def cut(self, rows: int) -> None:
-        """Drops all rows but the first `rows`. Call it on a copy of this object."""
+        """Makes a copy of this object fit for a trial: keeps its first `rows` rows, and has no effects."""
         raise NotImplementedError
 
     def batches(self) -> Batches | None:
