@@ -54,6 +54,8 @@ crate::listed! {
         GiveFieldType = "give_field_type",
         /// A type of Arrow may be given, too.
         OrArrowType = "or_arrow_type",
+        /// The setting `default_region` may be set, too.
+        OrDefaultRegion = "or_default_region",
         /// Read a text in the encoding in which it was written.
         ReadEncoding = "read_encoding",
         /// Decide about the lookups in doubt.

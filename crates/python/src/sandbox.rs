@@ -11,50 +11,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::depythonize;
 
-use crate::convert::{OrRaise, Raise, Serialized};
+use crate::convert::{OrRaise, Serialized};
 use crate::errors;
+use crate::input::rows::Rows;
 use crate::runtime::lock;
-use exactbuyer_core::error::{Error, ErrorKind};
-use exactbuyer_core::identifier::reading::{Reader, Reading};
-use exactbuyer_core::identifier::{FieldType, Identifier, Invalid};
-use exactbuyer_core::message;
-use exactbuyer_core::message::Message;
 use exactbuyer_sandbox::{BadLuck, Ledger, Options, Request, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PySandbox>()?;
     module.add_class::<PyLedger>()
-}
-
-/// The identifier that this package sends for `value`, in its canonical form. The sandbox compares spellings by simpler
-/// rules of its own, so what it stored for another spelling might match no request.
-///
-/// # Errors
-/// `InvalidIdentifierError` for a value that is never sent. No row could match it, so a test that names it would check
-/// nothing.
-fn sent_for(py: Python<'_>, value: &str) -> PyResult<Identifier> {
-    let reader = Reader::default();
-    let why: Message = match reader.text(value, None) {
-        Reading::Asks(identifier) => return Ok(identifier),
-        Reading::Missing => "there is nothing in it".into(),
-        // The sandbox has no default region.
-        Reading::Invalid(Invalid::PhoneWithoutCountryCode) => {
-            "a phone number without a country code: write it with +".into()
-        }
-        Reading::Invalid(why) => why.message(),
-    };
-    // A row with a field type may have a value that is not recognised without one.
-    for field_type in FieldType::ALL {
-        if let Reading::Asks(identifier) = reader.text(value, Some(field_type)) {
-            return Ok(identifier);
-        }
-    }
-    let message = message!(
-        "it is not an identifier ({}): pass an e-mail address, a phone number or a profile's address",
-        why
-    );
-    Err(Error::new(ErrorKind::InvalidIdentifier, message).exception(py))
 }
 
 /// A running sandbox.
@@ -106,20 +72,25 @@ impl PySandbox {
     }
 
     /// # Errors
-    /// `ValueError` if the contact is not a JSON object; and as [`sent_for`].
-    fn person(&self, py: Python<'_>, value: &str, contact: &str) -> PyResult<()> {
-        let value = sent_for(py, value)?;
-        let done = self.running()?.person(value.canonical(), contact);
-        done.map_err(|error| PyValueError::new_err(error.to_string()))
-    }
-
-    fn nobody(&self, py: Python<'_>, value: &str) -> PyResult<()> {
-        self.running()?.nobody(sent_for(py, value)?.canonical());
+    /// `ValueError` if the contact is not a JSON object.
+    fn person(&self, rows: &Rows, contact: &str) -> PyResult<()> {
+        let sandbox = self.running()?;
+        for identifier in rows.identifiers()? {
+            let done = sandbox.person(identifier.canonical(), contact);
+            done.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        }
         Ok(())
     }
 
-    fn reject(&self, py: Python<'_>, value: &str) -> PyResult<()> {
-        self.running()?.reject(sent_for(py, value)?.canonical());
+    fn nobody(&self, rows: &Rows) -> PyResult<()> {
+        let sandbox = self.running()?;
+        rows.identifiers()?.iter().for_each(|identifier| sandbox.nobody(identifier.canonical()));
+        Ok(())
+    }
+
+    fn reject(&self, rows: &Rows) -> PyResult<()> {
+        let sandbox = self.running()?;
+        rows.identifiers()?.iter().for_each(|identifier| sandbox.reject(identifier.canonical()));
         Ok(())
     }
 
@@ -194,12 +165,14 @@ impl PyLedger {
         Serialized(self.0.requests())
     }
 
-    fn times_billed(&self, py: Python<'_>, value: &str) -> PyResult<u32> {
-        Ok(self.0.times_billed(sent_for(py, value)?.canonical()))
+    fn times_billed(&self, rows: &Rows) -> PyResult<u32> {
+        let identifiers = rows.identifiers()?;
+        Ok(identifiers.iter().map(|identifier| self.0.times_billed(identifier.canonical())).sum())
     }
 
-    fn times_asked(&self, py: Python<'_>, value: &str) -> PyResult<u32> {
-        Ok(self.0.times_asked(sent_for(py, value)?.canonical()))
+    fn times_asked(&self, rows: &Rows) -> PyResult<u32> {
+        let identifiers = rows.identifiers()?;
+        Ok(identifiers.iter().map(|identifier| self.0.times_asked(identifier.canonical())).sum())
     }
 
     fn most_in_flight(&self) -> u32 {

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from exactbuyer._core import RESERVED_ENDS, SIDE_FILES
+from exactbuyer._core import SIDE_FILES, reserved_end
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import Message
 
@@ -77,7 +77,7 @@ class OverwritePolicy:
     def _check_spared(self, target: Path, there: os.stat_result | None) -> None:
         if _is_one_of(target, there, (file for store in self.stores for file in _files_of(store))):
             raise ConfigError(f"the output {target} is the store: name another file")
-        end = _reserved_end(target)
+        end = reserved_end(target)
         if end is not None:
             raise ConfigError(
                 f"the output {target} ends in {end}, like a side file of a store, which could delete or "
@@ -97,13 +97,7 @@ class OverwritePolicy:
 
 def is_of_a_store(path: Path) -> bool:
     """Whether the file at this path is a SQLite database, or has the name of a side file of one."""
-    return _reserved_end(path) is not None or _is_database(path)
-
-
-def _reserved_end(path: Path) -> str | None:
-    # Some file systems ignore case, or dots and blanks at the end of a name.
-    name = path.name.casefold().rstrip(". ")
-    return next((end for end in RESERVED_ENDS if name.endswith(end)), None)
+    return reserved_end(path) is not None or _is_database(path)
 
 
 def _is_database(path: Path) -> bool:

@@ -57,6 +57,7 @@ WORDS: Mapping[str, str] = {
     "no_limit": "or left out for no limit",
     "no_store": "--store none",
     "or_arrow_type": "",
+    "or_default_region": ", or set --default-region",
     "plan_problems": "",
     "price_example": "--credit-price 0.05 EUR",
     "read_encoding": "correct it, or pass the encoding of the file, as in --encoding cp1252",

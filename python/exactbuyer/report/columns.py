@@ -57,14 +57,6 @@ def added(some: Iterable[ColumnCount], more: Iterable[ColumnCount]) -> tuple[Col
     return tuple(sums.values())
 
 
-def as_lists(columns: Iterable[ColumnCount]) -> list[list[Any]]:
-    """The counts as lists, for JSON."""
-    return [
-        [name, values, skipped, [[str(reason), cells] for reason, cells in reasons]]
-        for name, values, skipped, reasons in columns
-    ]
-
-
 def is_placeholder(reason: str) -> bool:
     """Whether this reason is about a word that means that there is no value: it should be in `na_values`."""
     return isinstance(reason, Message) and Term("na_values") in reason.parts

@@ -25,6 +25,7 @@ PYTHON: Mapping[str, str] = {
     "no_limit": "or None for no limit",
     "no_store": "store=None",
     "or_arrow_type": ", or pass a type of Arrow",
+    "or_default_region": ", or set default_region",
     "plan_problems": " (plan.problems)",
     "price_example": "credit_price=(0.05, 'EUR')",
     "read_encoding": "correct it, or read its source in the right encoding, such as cp1252",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from exactbuyer import exceptions
 
-from .columns import ColumnCount, added, as_lists, columns_of_core, skipped_notes
+from .columns import ColumnCount, added, columns_of_core, skipped_notes
 from .message import PYTHON, said
 from .wording import count, duration, html_table, money, text_table, utc_text, with_times
 
@@ -274,14 +275,7 @@ class Receipt:
             >>> receipt["rows"], receipt["credits"]
             (3, 2)
         """
-        plain = asdict(self)
-        plain["notes"] = [list(note) for note in self.notes]
-        plain["columns"] = as_lists(self.columns)
-        if self.credit_price is not None:
-            each, currency = self.credit_price
-            plain["credit_price"] = [str(each), currency]
-        if self.inherited_since is not None:
-            plain["inherited_since"] = self.inherited_since.isoformat()
+        plain: dict[str, Any] = json.loads(json.dumps(vars(self), default=_as_text))
         return plain
 
     def as_text(
@@ -386,6 +380,10 @@ class Receipt:
         if self.credits_in_doubt:
             charged += f" (+ up to {doubt} in doubt)"
         return f"{charged} in {count(self.requests, 'request')}"
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:

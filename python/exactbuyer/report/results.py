@@ -1,8 +1,16 @@
-"""OUTPUT: the outcome of a row. Data only."""
+"""OUTPUT: the outcome of a row."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypedDict, get_args
+
+from exactbuyer.exceptions import InvalidIdentifierError
+
+from .message import PYTHON, Message, said
+
+if TYPE_CHECKING:
+    from exactbuyer._core import Rows
 
 Status: TypeAlias = Literal["found", "not_found", "missing", "invalid", "rejected", "unknown", "not_sent"]
 """The outcome of a row."""
@@ -55,3 +63,22 @@ class Problem(NamedTuple):
 
     reason: str
     """The reason, in words."""
+
+
+def not_an_identifier(read: Rows, words: Mapping[str, str] = PYTHON) -> InvalidIdentifierError:
+    """The error about a value that cannot be looked up.
+
+    Args:
+        read: The value, read as a row.
+        words: What its advice is called where the value was given.
+    """
+    why = next((reason for _, reason in read.invalid()), "there is nothing in it")
+    return InvalidIdentifierError(
+        Message(
+            "it is not an identifier (",
+            why,
+            "): pass an e-mail address, a phone number or a profile's address",
+            words=words,
+        ),
+        problems=[Problem(0, "invalid", said(why, words))],
+    )

@@ -5,6 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from exactbuyer._core import Rows
+from exactbuyer.field_types import FIELD_TYPES
+from exactbuyer.report.message import PYTHON
+from exactbuyer.report.results import not_an_identifier
 from exactbuyer.settings._checks import check_text
 
 if TYPE_CHECKING:
@@ -58,6 +62,33 @@ class Request(NamedTuple):
 # Refused by the rate limit.
 _TOO_FAST = 429
 
+# The sandbox has no settings, and each of its methods takes one value of any field type.
+_WORDS = {
+    **PYTHON,
+    "give_field_type": "correct it",
+    "na_values": "na_values of the enricher",
+    "or_default_region": "",
+    "separate_values": "pass them one by one",
+}
+
+
+def sent_for(value: str) -> Rows:
+    """The identifier that this package sends for a value, by the first field type that can read it.
+
+    The sandbox compares spellings by simpler rules of its own, so what it stored for another spelling might
+    match no request.
+
+    Raises:
+        InvalidIdentifierError: It is never sent. No row could match it, so a test that names it would check
+            nothing.
+    """
+    check_text("value", value)
+    reads = [Rows([value], field_type=field_type) for field_type in (None, *FIELD_TYPES)]
+    for read in reads:
+        if read.asking():
+            return read
+    raise not_an_identifier(reads[0], _WORDS)
+
 
 class Ledger:
     """The ledger of the sandbox at the moment when `Sandbox.ledger` was read.
@@ -100,8 +131,7 @@ class Ledger:
         Raises:
             InvalidIdentifierError: It cannot be read as an identifier, so no row was ever sent for it.
         """
-        check_text("value", value)
-        return self._ledger.times_billed(value)
+        return self._ledger.times_billed(sent_for(value))
 
     def times_asked(self, value: str) -> int:
         """How often this identifier was looked up in accepted requests, found or not.
@@ -109,8 +139,7 @@ class Ledger:
         Raises:
             InvalidIdentifierError: It cannot be read as an identifier, so no row was ever sent for it.
         """
-        check_text("value", value)
-        return self._ledger.times_asked(value)
+        return self._ledger.times_asked(sent_for(value))
 
     @property
     def most_in_flight(self) -> int:

@@ -12,7 +12,7 @@ from exactbuyer.report.wording import as_given
 from exactbuyer.settings._checks import check_text, number, one_of, seconds, whole
 
 from .faults import FAULTS
-from .ledger import Ledger
+from .ledger import Ledger, sent_for
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -131,13 +131,13 @@ class Sandbox:
             >>> with Sandbox() as sandbox:
             ...     sandbox.person("linkedin.com/in/ana", {"full_name": "Ana Almeida"})
         """
-        # Half surrogate pairs stay escaped, where they are JSON; bare, they could not be encoded.
-        check_text("value", value)
+        read = sent_for(value)
         try:
+            # Half surrogate pairs stay escaped, where they are JSON; bare, they could not be encoded.
             text = json.dumps(dict(contact), allow_nan=False)
         except RecursionError:
             raise ValueError("the contact is nested too deeply") from None
-        self._server.person(value, text)
+        self._server.person(read, text)
 
     def nobody(self, value: str) -> None:
         """From now on this identifier belongs to nobody.
@@ -145,8 +145,7 @@ class Sandbox:
         Raises:
             InvalidIdentifierError: As for `person`.
         """
-        check_text("value", value)
-        self._server.nobody(value)
+        self._server.nobody(sent_for(value))
 
     def reject(self, value: str) -> None:
         """From now on every request with this identifier is refused with 400, and costs nothing.
@@ -154,8 +153,7 @@ class Sandbox:
         Raises:
             InvalidIdentifierError: As for `person`.
         """
-        check_text("value", value)
-        self._server.reject(value)
+        self._server.reject(sent_for(value))
 
     def fail(
         self,

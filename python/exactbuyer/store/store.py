@@ -15,10 +15,10 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from exactbuyer._core import Rows, migrate_store
 from exactbuyer._traceback import short_traceback
-from exactbuyer.exceptions import ConfigError, InvalidIdentifierError
+from exactbuyer.exceptions import ConfigError
 from exactbuyer.field_types import FieldType, check_field_type
-from exactbuyer.report.message import Message, wrong
-from exactbuyer.report.results import Problem
+from exactbuyer.report.message import wrong
+from exactbuyer.report.results import not_an_identifier
 from exactbuyer.report.wording import as_given, to_ms, with_times
 from exactbuyer.settings import time_zone
 from exactbuyer.settings._checks import check_text, file_at, whole
@@ -206,7 +206,7 @@ class Store(StoreFile):
             raise ConfigError("there is nothing to find: give an identifier, or a text")
         if invalid:
             if not isinstance(what, str) or field_type is not None or not read.is_other_text():
-                raise self._refusal(read)
+                raise not_an_identifier(read)
             return _answers(opened(self).find_text(what.strip()))
         return _answers(opened(self).find(read))
 
@@ -354,20 +354,8 @@ class Store(StoreFile):
     def _one(self, identifier: object, field_type: object) -> Rows:
         read = self._read(identifier, field_type)
         if not read.asking():
-            raise self._refusal(read)
+            raise not_an_identifier(read)
         return read
-
-    @staticmethod
-    def _refusal(read: Rows) -> InvalidIdentifierError:
-        why = [reason for _, reason in read.invalid()] or ["there is nothing in it"]
-        return InvalidIdentifierError(
-            Message(
-                "it is not an identifier (",
-                why[0],
-                "): pass an e-mail address, a phone number or a profile's address",
-            ),
-            problems=[Problem(0, "invalid", why[0])],
-        )
 
 
 def migrate(path: str | PathLike[str]) -> Migrated:

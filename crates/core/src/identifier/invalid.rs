@@ -144,9 +144,7 @@ impl Invalid {
             Self::EmailTooLong => "an e-mail address has at most 64 bytes before its @ and 254 in all",
             Self::EmailSeveral => "more than one e-mail address: ",
             Self::PhoneUnreadable => "not readable as a phone number: remove what is not part of the number",
-            Self::PhoneWithoutCountryCode => {
-                "a phone number without a country code: write it with +, or set "
-            }
+            Self::PhoneWithoutCountryCode => "a phone number without a country code: write it with +",
             Self::PhoneUnknownRegion => {
                 "a phone number without a country code in a row whose region is not a country: \
                  give the region's ISO 3166 code, such as DE, or its name"
@@ -200,7 +198,7 @@ impl Invalid {
             Self::ReplacementCharacter => message!("{}{}", self.text(), Advice::ReadEncoding),
             Self::Unrecognised => message!("{}{}", self.text(), Advice::GiveFieldType),
             Self::Placeholder => message!("{}{}", self.text(), Setting::NaValues),
-            Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Setting::DefaultRegion),
+            Self::PhoneWithoutCountryCode => message!("{}{}", self.text(), Advice::OrDefaultRegion),
             _ => self.text().into(),
         }
     }

@@ -31,15 +31,22 @@ const LINES: usize = 1_000;
 /// Adds the store's classes and functions to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("SIDE_FILES", sqlite::SIDE_FILES)?;
-    module.add("RESERVED_ENDS", sqlite::RESERVED_ENDS)?;
     module.add_class::<Store>()?;
     module.add_class::<StoreExport>()?;
+    module.add_function(wrap_pyfunction!(reserved_end, module)?)?;
     module.add_function(wrap_pyfunction!(service_of, module)?)?;
     module.add_function(wrap_pyfunction!(disk_trouble, module)?)?;
     module.add_function(wrap_pyfunction!(check_time_zone, module)?)?;
     module.add_function(wrap_pyfunction!(migrate_store, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork, module)?)
+}
+
+/// The end of this name that no store and no output may have; `None` if it has none.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "as pyo3 passes it")]
+fn reserved_end(path: PathBuf) -> Option<&'static str> {
+    sqlite::reserved_end(&path)
 }
 
 /// The service at this address; for every address of this machine, `loopback`.
@@ -121,13 +128,6 @@ pub(crate) struct Store {
     open: Mutex<Option<OfProcess<SqliteStore>>>,
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        let open = lock(&self.open).take();
-        drop_detached(open);
-    }
-}
-
 impl Store {
     /// This process's handle. Drop it detached: that may have to wait.
     ///
@@ -145,7 +145,7 @@ impl Store {
             None => SqliteStore::open(&path, &sqlite::service_at(&path)?),
         })?;
         let before = lock(&self.open).replace(OfProcess::new(opened.clone()));
-        drop_detached(before);
+        drop(before);
         Ok(opened)
     }
 

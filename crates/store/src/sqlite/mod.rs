@@ -71,7 +71,7 @@ mod threads;
 mod transfer;
 
 pub use file::disks::distrust;
-pub use file::paths::{RESERVED_ENDS, SIDE_FILES};
+pub use file::paths::{RESERVED_ENDS, SIDE_FILES, reserved_end};
 pub use file::place::service_of;
 pub use ledger::{
     Doubt, Info, JournalEntry, Reconciliation, Resolution, Resolved, SummaryRow, Yield, check_time_zone,

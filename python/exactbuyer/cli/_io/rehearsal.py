@@ -6,8 +6,9 @@ This finds types and metadata that the output's kind of file cannot hold before 
 from __future__ import annotations
 
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
+from exactbuyer._frames.joining import blank
 from exactbuyer._frames.metadata import RECEIPT_KEY
 from exactbuyer.cli.exit_codes import CommandError, FileError
 
@@ -16,10 +17,6 @@ from .files import FileKind, require
 from .outline import Joiner, Outline, notes_of, schema_of
 from .parquet import ParquetSink, ParquetSource
 from .sources import CsvSource
-
-if TYPE_CHECKING:
-    from exactbuyer._core import Batches
-
 
 _ROWS = 1_000
 
@@ -36,7 +33,7 @@ def rehearse(outline: Outline, joiner: Joiner, kind: FileKind) -> None:
     if part is None and kind != "parquet":
         return
     try:
-        piece = None if part is None else joiner.join(part, _not_sent(outline, len(part)))
+        piece = None if part is None else joiner.join(part, blank(outline.table_request, len(part)))
         if kind == "parquet":
             with tempfile.TemporaryFile() as scratch:
                 _write_parquet(cast("IO[bytes]", scratch), outline, piece)
@@ -50,14 +47,6 @@ def rehearse(outline: Outline, joiner: Joiner, kind: FileKind) -> None:
             f"{source.name} cannot be written as {kind} with the columns that are added: {kind} cannot hold "
             f"the type of a column, or the file's metadata. Nothing was sent"
         ) from error
-
-
-def _not_sent(outline: Outline, rows: int) -> Batches:
-    table = outline.table_request.table()
-    table.expect(rows)
-    table.finish(rows)
-    (block,) = table.blocks()
-    return block
 
 
 def _write_parquet(scratch: IO[bytes], outline: Outline, piece: Any) -> None:

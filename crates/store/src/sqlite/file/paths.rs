@@ -59,7 +59,8 @@ pub(crate) fn refuse_reserved(what: &str, path: &Path) -> Result<(), Fault> {
 ///
 /// Some file systems do not tell letters apart by their case, or drop dots and blanks at the end of a name. That is not
 /// looked up: a name that would be refused elsewhere is refused everywhere.
-fn reserved_end(path: &Path) -> Option<&'static str> {
+#[must_use]
+pub fn reserved_end(path: &Path) -> Option<&'static str> {
     // Letters such as `ſ` have no lower case of their own, but their upper case is that of another one.
     let name = path.file_name()?.to_string_lossy().to_uppercase();
     let name = name.trim_end_matches(['.', ' ']);
