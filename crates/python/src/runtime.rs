@@ -34,18 +34,18 @@ pub(super) use exactbuyer_core::lock;
 const WORKERS: usize = 1;
 
 /// A value of the process that made it. A forked child can neither use nor drop it, because its threads do not exist
-/// there.
+/// there. Its own process drops it with the interpreter released, as [`drop_detached`] does.
 ///
 /// It compares process ids, not threads: any thread of the right process may use it. After a fork the child
 /// sees the same memory, finds another id, and gets `None`. Then it makes a value of its own.
-pub(super) struct OfProcess<T> {
+pub(super) struct OfProcess<T: Send> {
     /// The id of the process that called [`Self::new`].
     pid: u32,
     /// `None` only after [`Self::take`], and while it is dropped.
     value: Option<T>,
 }
 
-impl<T> OfProcess<T> {
+impl<T: Send> OfProcess<T> {
     /// A value of the current process. In a forked child it is neither used nor dropped; its memory is not freed there.
     pub(super) fn new(value: T) -> Self {
         Self { pid: process::id(), value: Some(value) }
@@ -86,11 +86,10 @@ pub(super) fn drop_detached<T: Send>(value: T) {
     });
 }
 
-impl<T> Drop for OfProcess<T> {
+impl<T: Send> Drop for OfProcess<T> {
     fn drop(&mut self) {
-        if !self.is_ours() {
-            std::mem::forget(self.value.take());
-        }
+        let Some(value) = self.value.take() else { return };
+        if self.is_ours() { drop_detached(value) } else { std::mem::forget(value) }
     }
 }
 

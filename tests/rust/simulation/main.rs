@@ -49,7 +49,7 @@ fn simulate(seed: u64) -> (Arc<Scenario>, Books, Vec<Finished>, Duration) {
         let options = RunOptions {
             max_credits: scenario.run_credits,
             whole: scenario.whole,
-            read_ahead: scenario.read_ahead,
+            read_ahead: Some(scenario.read_ahead),
             ..RunOptions::default()
         };
         let handle = tokio::runtime::Handle::current();

@@ -20,16 +20,6 @@ use super::slots::Slots;
 /// store remembers the answers.
 const WINDOW: u64 = 100_000;
 
-/// The window of a run, in rows.
-#[derive(Debug)]
-struct Window(u64);
-
-impl Default for Window {
-    fn default() -> Self {
-        Self(WINDOW)
-    }
-}
-
 /// If this many contacts are kept for later rows, those rows are admitted before anything else is
 /// sent.
 const MOST_KEPT: usize = 16_384;
@@ -98,7 +88,7 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// Whether no more rows come. Then a lookup is forgotten as soon as no row names it.
     sealed: bool,
-    window: Window,
+    window: Option<u64>,
     /// The lookups that the rows of the window named, in order. Only used if it is not known
     /// which rows will come.
     recent: VecDeque<Naming>,
@@ -257,15 +247,19 @@ impl Lookups {
     /// forgotten stays forgotten.
     pub(super) fn set_window(&mut self, rows: Option<u64>) {
         let rows = rows.map_or(WINDOW, |rows| rows.min(WINDOW));
-        if rows > self.window.0 {
+        if rows > self.window() {
             self.window_start = self.window_start.saturating_sub(rows);
         }
-        self.window.0 = rows;
+        self.window = Some(rows);
+    }
+
+    fn window(&self) -> u64 {
+        self.window.unwrap_or(WINDOW)
     }
 
     /// Forgets the lookups that no row of the window before `row` named.
     pub(super) fn forget_before(&mut self, row: u64) {
-        self.window_start = row.saturating_sub(self.window.0);
+        self.window_start = row.saturating_sub(self.window());
         while let Some(naming) = self.recent.pop_front_if(|naming| naming.row < self.window_start) {
             let is_over = self
                 .get(naming.lookup)

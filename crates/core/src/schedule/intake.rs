@@ -9,6 +9,9 @@ use crate::plan::{Row, Table};
 
 use super::RunOptions;
 
+/// While so many lookups wait to be sent, no more rows are admitted, unless the run says otherwise.
+const READ_AHEAD: usize = 16_384;
+
 /// Most rows admitted before the shell looks at its events again.
 const ADMIT_AT_ONCE: usize = 16_384;
 
@@ -36,7 +39,7 @@ pub(super) struct Intake {
 impl Intake {
     /// Nothing was fed yet.
     pub(super) fn new(options: &RunOptions) -> Self {
-        let (whole, ahead) = (options.whole, options.read_ahead.max(1));
+        let (whole, ahead) = (options.whole, options.read_ahead.unwrap_or(READ_AHEAD).max(1));
         let total = options.rows;
         Self { whole, ahead, total, fed: VecDeque::new(), over: false, finished: false }
     }

@@ -71,11 +71,8 @@ pub use next::{Nap, Step};
 pub use shared::{Limiter, Limits, Share};
 pub use tally::{LimitedBy, Progress};
 
-/// While so many lookups wait to be sent, no more rows are admitted.
-const READ_AHEAD: usize = 16_384;
-
 /// The options of one run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Instead of the engine's own.
     pub required_fields: Option<Box<[Box<str>]>>,
@@ -98,24 +95,8 @@ pub struct RunOptions {
     pub rows: Option<u64>,
     /// The most lookups of a request, if fewer than the engine's.
     pub chunk_size: Option<usize>,
-    /// The most lookups that wait to be sent. The rows after them are not turned into lookups yet.
-    pub read_ahead: usize,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self {
-            required_fields: None,
-            max_credits: None,
-            refresh: false,
-            store_only: false,
-            whole: false,
-            window: None,
-            rows: None,
-            chunk_size: None,
-            read_ahead: READ_AHEAD,
-        }
-    }
+    /// The most lookups that wait to be sent, if not 16,384. The rows after them are not turned into lookups yet.
+    pub read_ahead: Option<usize>,
 }
 
 /// What the shell must do besides the steps.

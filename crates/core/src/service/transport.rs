@@ -61,12 +61,6 @@ impl Cut {
     }
 }
 
-impl fmt::Display for Cut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// Why no status line was read. The variant says whether the request may have been charged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {

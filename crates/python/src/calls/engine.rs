@@ -317,13 +317,6 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let live = lock(&self.live).take();
-        drop_detached(live);
-    }
-}
-
 /// Without a store, answers are kept in memory: only for the runs of this engine.
 fn shared(store: Option<&SqliteStore>) -> Arc<dyn exactbuyer_core::store::Store> {
     match store {

@@ -135,28 +135,20 @@ impl Batches {
     ///
     /// For pandas, whose types have these names. A timestamp becomes its microseconds since 1970, a list a
     /// list, and a value of a type without a case of its own its text.
-    fn objects<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(Bound<'py, PyList>, &'static str)> {
+    fn objects<'py>(&self, py: Python<'py>, name: &str) -> PyResult<(Bound<'py, PyList>, String)> {
         let place = self.place(name)?;
         let values = PyList::empty(py);
         for batch in &self.batches {
             add_objects(batch.column(place), &values)?;
         }
         let kind = match self.schema.field(place).data_type() {
-            DataType::Boolean => "boolean",
-            DataType::Int8 => "Int8",
-            DataType::Int16 => "Int16",
-            DataType::Int32 => "Int32",
-            DataType::Int64 => "Int64",
-            DataType::UInt8 => "UInt8",
-            DataType::UInt16 => "UInt16",
-            DataType::UInt32 => "UInt32",
-            DataType::UInt64 => "UInt64",
-            DataType::Float32 => "float32",
-            DataType::Float64 => "float64",
-            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
-            DataType::Date32 => "date",
-            DataType::List(_) => "object",
-            _ => "string",
+            DataType::Boolean => "boolean".to_owned(),
+            integer if integer.is_integer() => integer.to_string(),
+            float @ (DataType::Float32 | DataType::Float64) => float.to_string().to_lowercase(),
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp".to_owned(),
+            DataType::Date32 => "date".to_owned(),
+            DataType::List(_) => "object".to_owned(),
+            _ => "string".to_owned(),
         };
         Ok((values, kind))
     }

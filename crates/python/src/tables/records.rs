@@ -11,7 +11,6 @@
 use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{Field, Schema};
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -42,12 +41,9 @@ fn written(
 
 /// All columns must be equally long.
 fn batches_of(py: Python<'_>, names: Vec<String>, columns: Vec<ArrayRef>) -> PyResult<Batches> {
-    let fields = names.into_iter().zip(&columns);
-    let fields: Vec<_> =
-        fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(schema.clone(), columns).or_raise(py)?;
-    Ok(Batches::of(schema, vec![batch]))
+    let columns = names.into_iter().zip(columns).map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).or_raise(py)?;
+    Ok(Batches::of(batch.schema(), vec![batch]))
 }
 
 /// Cuts a CSV file into records.

@@ -1,51 +1,35 @@
-//! Prefixes that a country has abolished: data and their removal.
+//! Prefixes that Mexico has abolished: data and their removal.
 
 use std::borrow::Cow;
 
 use super::region::Region;
 
-/// A prefix that a country has abolished. libphonenumber no longer reads it, but address books
-/// still contain it.
-struct Retired {
-    region: &'static str,
-    code: &'static str,
-    /// The prefixes that stood before the national number, inside the country and after the country
-    /// code.
-    prefixes: &'static [&'static str],
-    /// The digits of a national number without the prefix.
-    digits: usize,
-}
+/// Until 2019-08-03, mobile numbers of Mexico were dialled with `+52 1 …` from abroad and with `044 …` or `045 …`
+/// inside the country, and all other numbers with `01 …` (Instituto Federal de Telecomunicaciones, Plan Técnico
+/// Fundamental de Numeración). libphonenumber no longer reads these prefixes, but address books still contain them.
+const PREFIXES: [&str; 4] = ["1", "01", "044", "045"];
+const REGION: &str = "MX";
+const CODE: &str = "52";
+/// The digits of a national number without the prefix.
+const DIGITS: usize = 10;
 
-/// Mexico, until 2019-08-03: mobile numbers were dialled with `+52 1 …` from abroad and with `044
-/// …` or `045 …` inside the country, and all other numbers with `01 …` (Instituto Federal de
-/// Telecomunicaciones, Plan Técnico Fundamental de Numeración). Address books still have numbers
-/// with these prefixes.
-const RETIRED: [Retired; 1] =
-    [Retired { region: "MX", code: "52", prefixes: &["1", "01", "044", "045"], digits: 10 }];
-
-impl Retired {
-    /// `national` without its abolished prefix, if the rest has the right number of digits.
-    fn taken_off<'d>(&self, national: &'d str) -> Option<&'d str> {
-        let without = |prefix: &&str| national.strip_prefix(prefix).filter(|rest| rest.len() == self.digits);
-        self.prefixes.iter().find_map(without)
-    }
+/// `national` without its abolished prefix, if the rest has the right number of digits.
+fn taken_off(national: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| national.strip_prefix(prefix).filter(|rest| rest.len() == DIGITS))
 }
 
 /// The same digits after removing an abolished prefix that follows the country code.
 pub(super) fn without_prefix(digits: &str) -> Cow<'_, str> {
-    let found = RETIRED.iter().find_map(|rule| {
-        let national = rule.taken_off(digits.strip_prefix(rule.code)?)?;
-        Some(format!("{}{national}", rule.code))
-    });
-    found.map_or(Cow::Borrowed(digits), Cow::Owned)
+    let national = digits.strip_prefix(CODE).and_then(taken_off);
+    national.map_or(Cow::Borrowed(digits), |national| Cow::Owned(format!("{CODE}{national}")))
 }
 
 /// The digits with their country code, if an abolished prefix shows that they are dialled inside
 /// `region`.
 pub(super) fn in_full(digits: &str, region: Region) -> Option<String> {
-    let rule = RETIRED.iter().find(|rule| rule.region == region.as_str())?;
-    let national = rule
-        .taken_off(digits)
-        .or_else(|| digits.strip_prefix(rule.code).and_then(|national| rule.taken_off(national)))?;
-    Some(format!("{}{national}", rule.code))
+    if region.as_str() != REGION {
+        return None;
+    }
+    let national = taken_off(digits).or_else(|| digits.strip_prefix(CODE).and_then(taken_off))?;
+    Some(format!("{CODE}{national}"))
 }

@@ -54,7 +54,10 @@ pub(super) fn read(value: &str, region: Option<Region>) -> Result<String, Invali
 }
 
 fn without_extension(value: &str) -> &str {
-    let Some(extension) = EXTENSION.get().and_then(|regex| regex.find(value)) else { return value };
+    static COMPILED: OnceLock<Option<Regex>> = OnceLock::new();
+    // If the expression failed to compile, it would match nothing; the tests would show that.
+    let regex = once(&COMPILED, || Regex::new(EXTENSION).ok()).as_ref();
+    let Some(extension) = regex.and_then(|regex| regex.find(value)) else { return value };
     let before = value.get(..extension.start()).unwrap_or(value);
     // `Fax 123457` ends like `x 123457`.
     let inside_word = before.ends_with(char::is_alphabetic);
@@ -205,28 +208,11 @@ fn without_scheme(value: &str) -> Result<Option<String>, Invalid> {
 /// after dialling pauses. Digits between a dash and a hash are not taken, because they may be the
 /// last digits of the number. After signs that have other meanings, too, fewer digits are allowed,
 /// so that a second number is not taken for an extension.
-static EXTENSION: Pattern = Pattern::new(concat!(
+const EXTENSION: &str = concat!(
     r"(?i)(?:;ext=[0-9]{1,20}",
     r"|[ ,]*\(?(?:e?xt(?:ensi(?:ó|o\u{301}|o)?)?n?|доб|anexo|durchwahl|dw|nebenstelle|app?arat|poste|ramal|interno?|toestel|tst|wew|转)[:.]?[ ,-]*[0-9]{1,20}#?\)?",
     r"|[ ,]*\(?(?:x|\#|~|int)[:.]?[ ,-]*[0-9]{1,7}#?\)?",
     r"|[ ]*,,+[:.]?[ ,-]*[0-9]{1,6}#?",
     r"|,[0-9]{1,6}\#",
     r")$",
-));
-
-/// A regular expression that is compiled at its first use. If it failed to compile, it would match
-/// nothing; the tests would show that.
-struct Pattern {
-    source: &'static str,
-    compiled: OnceLock<Option<Regex>>,
-}
-
-impl Pattern {
-    const fn new(source: &'static str) -> Self {
-        Self { source, compiled: OnceLock::new() }
-    }
-
-    fn get(&self) -> Option<&Regex> {
-        once(&self.compiled, || Regex::new(self.source).ok()).as_ref()
-    }
-}
+);

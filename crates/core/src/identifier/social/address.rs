@@ -9,12 +9,11 @@ use crate::identifier::domain::{self, Fault};
 use crate::identifier::invalid::Invalid;
 use crate::identifier::text;
 
+/// All but RFC 3986's unreserved characters.
+const NOT_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// The characters that are encoded in a path segment: all but RFC 3986's `pchar`.
-const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
+const NOT_PCHAR: &AsciiSet = &NOT_UNRESERVED
     .remove(b'!')
     .remove(b'$')
     .remove(b'&')
@@ -28,6 +27,9 @@ const NOT_PCHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'=')
     .remove(b':')
     .remove(b'@');
+
+/// The characters that are encoded in a query or a fragment.
+const NOT_IN_QUERY: &AsciiSet = &NOT_PCHAR.remove(b'/').remove(b'?');
 
 /// The parts of an address. Only the host is already in its canonical form.
 pub(super) struct Address<'a> {
@@ -226,28 +228,12 @@ pub(super) fn normal(query: &str) -> String {
     let composed = text::compose(&text::seen(query));
     let mut rest = composed.as_str();
     while let Some(c) = rest.chars().next() {
-        let mut length = c.len_utf8();
         let escape = rest.strip_prefix('%').and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok());
-        match (c, escape) {
-            (_, Some(byte)) => {
-                length = 3;
-                let c = char::from(byte);
-                if c.is_ascii_alphanumeric() || "-._~".contains(c) {
-                    normal.push(c);
-                } else {
-                    normal.push_str(&percent_encode(&[byte], NON_ALPHANUMERIC).to_string());
-                }
-            }
-            ('%', None) => normal.push_str("%25"),
-            (c, None) if c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@/?".contains(c) => normal.push(c),
-            (c, None) => {
-                let mut bytes = [0; 4];
-                normal.push_str(
-                    &percent_encode(c.encode_utf8(&mut bytes).as_bytes(), NON_ALPHANUMERIC).to_string(),
-                );
-            }
+        match escape {
+            Some(byte) => normal.extend(percent_encode(&[byte], NOT_UNRESERVED)),
+            None => normal.extend(percent_encode(c.encode_utf8(&mut [0; 4]).as_bytes(), NOT_IN_QUERY)),
         }
-        rest = rest.get(length..).unwrap_or_default();
+        rest = rest.get(escape.map_or(c.len_utf8(), |_| 3)..).unwrap_or_default();
     }
     normal
 }

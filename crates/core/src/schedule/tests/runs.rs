@@ -366,6 +366,7 @@ proptest! {
         let now = Instant::now();
         let (ceiling, of_engine) = ceilings.map_or((None, false), |(credits, engine)| (Some(credits), engine));
         let max_credits = ceiling.filter(|_| !of_engine);
+        let read_ahead = Some(read_ahead);
         let options = RunOptions { max_credits, whole, window, read_ahead, ..RunOptions::default() };
         let limits = limits_of(&config, ceiling.filter(|_| of_engine));
         let chance = Box::new(|| 0.5);
