@@ -11,9 +11,9 @@ say "build for x86_64-pc-windows-gnu"
 # Rust links this part of gcc. zig does not have it, and nothing uses it, so an empty library is enough.
 mkdir -p "$TOOLS/empty"
 printf '!<arch>\n' > "$TOOLS/empty/libssp_nonshared.a"
-# Without optimisation, a build has more symbols than a library of Windows can export.
+# Without optimisation, also of dependencies, a build has more symbols than a library of Windows can export.
 cross rustc --locked -p exactbuyer_python --target x86_64-pc-windows-gnu --profile quick \
-  --config profile.quick.opt-level=1 -- -L "native=$TOOLS/empty"
+  --config 'profile.quick.opt-level=1' --config 'profile.quick.package."*".opt-level=1' -- -L "native=$TOOLS/empty"
 
 say "install it beside Windows' CPython"
 packages=$WINDOWS_PYTHON/Lib/site-packages
