@@ -223,12 +223,12 @@ class Batches:
 
 @final
 class CsvSplitter:
-    """Cuts a CSV file into records. Raises `ValueError`, with the line, for one that is not a record."""
+    """Cuts a CSV file into records. Raises `ValueError`, with the line, for one that is not a record.
 
-    def __new__(cls, delimiter: int) -> CsvSplitter: ...
-    def skip(self, bytes: int) -> None:  # noqa: A002 - its name in the core
-        """Skips bytes before the header. Call it before anything is fed."""
+    The first `preamble` bytes come before the header, and are skipped.
+    """
 
+    def __new__(cls, delimiter: int, preamble: int = 0) -> CsvSplitter: ...
     def feed(self, piece: bytes) -> None: ...
     def finish(self) -> None: ...
     def header(self) -> CsvPart | None:
