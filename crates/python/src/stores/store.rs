@@ -281,7 +281,8 @@ impl Store {
     fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<sqlite::Purged>> {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
-            let mut sum = sqlite::Purged::default();
+            // As long as nothing was purged, nothing is in the log.
+            let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
             for identifier in &identifiers {
                 sum.add(store.purge(identifier)?);
             }
