@@ -26,7 +26,6 @@ __all__ = [
     "SandboxLedger",
     "SandboxServer",
     "Store",
-    "StoreExport",
     "Table",
     "__version__",
     "_decode_reply",
@@ -220,12 +219,12 @@ class Batches:
 
 @final
 class CsvSplitter:
-    """Cuts a CSV file into records. Raises `ValueError`, with the line, for one that is not a record."""
+    """Cuts a CSV file into records. Raises `ValueError`, with the line, for one that is not a record.
 
-    def __new__(cls, delimiter: int) -> CsvSplitter: ...
-    def skip(self, bytes: int) -> None:  # noqa: A002 - its name in the core
-        """Skips bytes before the header. Call it before anything is fed."""
+    The first `preamble` bytes come before the header, and are skipped.
+    """
 
+    def __new__(cls, delimiter: int, preamble: int = 0) -> CsvSplitter: ...
     def feed(self, piece: bytes) -> None: ...
     def finish(self) -> None: ...
     def header(self) -> CsvPart | None:
@@ -461,7 +460,9 @@ class Store:
     def summary(self, by: list[str], time_zone: str) -> tuple[dict[str, Any], ...]: ...
     def reconcile(self, month: str, invoiced: int, time_zone: str) -> dict[str, Any]: ...
     def info(self) -> dict[str, Any]: ...
-    def export(self) -> StoreExport: ...
+    def export(self, after: int) -> tuple[list[str], int] | None:
+        """Some answers as lines of JSON, and the number to pass for the next ones; `None` at the end."""
+
     def backup(self, to: Path) -> None: ...
     def merge(self, other: Path) -> dict[str, Any]: ...
     def find(self, rows: Rows) -> tuple[dict[str, Any], ...]: ...
@@ -470,13 +471,6 @@ class Store:
     def purge_before(self, at_ms: int) -> dict[str, Any]: ...
     def allow(self, rows: Rows) -> bool: ...
     def read_unread(self, request: int) -> bytes | None: ...
-
-@final
-class StoreExport:
-    """The answers of a store, as lines of JSON."""
-
-    def lines(self) -> list[str]:
-        """The next lines; none at the end. `RuntimeError` if another thread or process reads it."""
 
 @final
 class SandboxServer:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import pytest
 
 from exactbuyer import BulkEnricher, IncompleteWarning, Plan, Progress, Receipt
-from exactbuyer._core import Engine, Rows, StoreExport, migrate_store
+from exactbuyer._core import Engine, Rows, migrate_store
 from exactbuyer.report.plan import Suspect
 from exactbuyer.report.wording import with_times
 from exactbuyer.sandbox import Sandbox
@@ -86,25 +84,3 @@ def test_the_sandbox_has_the_names_of_its_requests(everybody: Sandbox) -> None:
 def test_an_unknown_setting_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="there is no setting"):
         Engine(settings)
-
-
-def test_an_export_that_another_thread_reads_is_not_taken_for_finished(
-    tmp_path: Path, everybody: Sandbox
-) -> None:
-    people = [f"p{number}@acme.example" for number in range(3_000)]
-    with BulkEnricher(everybody.api_key, base_url=everybody.url, store=tmp_path / "people.db") as enricher:
-        enricher.enrich(people)
-    with Store(tmp_path / "people.db") as store, ThreadPoolExecutor(2) as threads:
-        for _ in range(20):
-            export, together = opened(store).export(), Barrier(2)
-
-            def read(export: StoreExport = export, together: Barrier = together) -> int:
-                together.wait()
-                return len(export.lines())
-
-            for each in [threads.submit(read) for _ in range(2)]:
-                refused = each.exception()
-                if refused is None:
-                    assert each.result() == 1_000, "none would be the end"
-                else:
-                    assert "another thread is reading" in str(refused)

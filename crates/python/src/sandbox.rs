@@ -149,7 +149,7 @@ impl PyLedger {
     fn entries(&self) -> Vec<(u32, &'static str, &str, u32)> {
         self.0
             .entries()
-            .map(|entry| (entry.request, entry.field_type.as_str(), entry.value, entry.credits))
+            .map(|(request, field_type, value, credits)| (request, field_type.as_str(), value, credits))
             .collect()
     }
 

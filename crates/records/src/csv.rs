@@ -55,16 +55,11 @@ pub struct CsvSplitter {
 }
 
 impl CsvSplitter {
-    /// A splitter for files with this delimiter.
+    /// A splitter for files with this delimiter. The first `preamble` bytes, which come before the header, are
+    /// kept unchanged.
     #[must_use]
-    pub fn new(delimiter: u8) -> Self {
-        Self { delimiter, preamble: 0, width: None, state: State::Start, pending: Pending::default() }
-    }
-
-    /// Sets how many bytes come before the header. They are kept unchanged. This must be called
-    /// before the first [`feed`](Self::feed).
-    pub fn skip(&mut self, bytes: usize) {
-        self.preamble = bytes;
+    pub fn new(delimiter: u8, preamble: usize) -> Self {
+        Self { delimiter, preamble, width: None, state: State::Start, pending: Pending::default() }
     }
 
     /// Reads the next bytes of the file.

@@ -36,14 +36,8 @@ impl CsvBlock {
 
     /// The number of records.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.records.all.len()
-    }
-
-    /// Whether there are no records.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.records.all.is_empty()
     }
 
     /// The number of columns in the header.
@@ -56,7 +50,7 @@ impl CsvBlock {
     /// that are not UTF-8 are replaced, because such a cell cannot be looked up.
     #[must_use]
     pub fn column(&self, place: usize) -> StringArray {
-        let mut column = StringBuilder::with_capacity(self.len(), 0);
+        let mut column = StringBuilder::with_capacity(self.rows(), 0);
         for record in &self.records.all {
             let cell = self.cell(record, place).map(unquoted);
             column.append_option(cell.as_deref().map(String::from_utf8_lossy));
@@ -69,7 +63,7 @@ impl CsvBlock {
     /// # Errors
     /// If a cell is not UTF-8.
     pub fn text(&self, place: usize) -> Result<StringArray, Broken> {
-        let mut column = StringBuilder::with_capacity(self.len(), 0);
+        let mut column = StringBuilder::with_capacity(self.rows(), 0);
         for record in &self.records.all {
             let cell = self.cell(record, place).map(unquoted);
             let text = cell.as_deref().map(std::str::from_utf8).transpose();
@@ -90,7 +84,7 @@ impl CsvBlock {
     /// use arrow_array::{ArrayRef, RecordBatch, StringArray};
     /// use exactbuyer_records::{CellStyle, CsvSplitter};
     ///
-    /// let mut csv = CsvSplitter::new(b',');
+    /// let mut csv = CsvSplitter::new(b',', 0);
     /// csv.feed(b"id\n007\n")?;
     /// csv.finish()?;
     /// csv.header();

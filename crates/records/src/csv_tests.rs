@@ -12,7 +12,7 @@ use crate::{CellStyle, CsvBlock};
 
 /// All records of a file that arrives in pieces of this size, the header first, and the bytes after them.
 fn cut(file: &[u8], piece: usize, rows: usize) -> (Vec<CsvBlock>, Vec<u8>) {
-    let mut splitter = CsvSplitter::new(b',');
+    let mut splitter = CsvSplitter::new(b',', 0);
     let mut blocks = Vec::new();
     let mut headed = false;
     for piece in file.chunks(piece) {
@@ -39,7 +39,7 @@ fn cells(blocks: &[CsvBlock]) -> Vec<Vec<Option<String>>> {
     let mut records = Vec::new();
     for block in blocks {
         let columns: Vec<_> = (0..block.width()).map(|place| block.column(place)).collect();
-        for row in 0..block.len() {
+        for row in 0..block.rows() {
             let cell = |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
             records.push(columns.iter().map(cell).collect());
         }
@@ -55,7 +55,7 @@ fn one_column(rows: usize, text: &str) -> RecordBatch {
 fn beside(blocks: &[CsvBlock], dropped: &[usize], added: &str) -> String {
     let mut bytes = Vec::new();
     for block in blocks {
-        block.beside(&[one_column(block.len(), added)], dropped, CellStyle::Plain, &mut bytes).unwrap();
+        block.beside(&[one_column(block.rows(), added)], dropped, CellStyle::Plain, &mut bytes).unwrap();
     }
     String::from_utf8(bytes).unwrap()
 }
@@ -106,15 +106,14 @@ fn delimiters_at_the_end_of_records_are_no_cells() {
         assert_eq!(rows.get(1..), Some(&expected.map(Vec::from)[..]));
         assert_eq!(beside(&blocks, &[], "x"), "a,b,x\n1,2,x\n3,4,x\r\n5,,x\n6,,x\n\"7,\",8,x\n");
     }
-    let mut splitter = CsvSplitter::new(b',');
+    let mut splitter = CsvSplitter::new(b',', 0);
     let told = splitter.feed(b"a,b\n1,2,,3\n").expect_err("four cells").to_string();
     assert!(told.starts_with("the record in line 2 has 4 cells"));
 }
 
 #[test]
 fn lines_before_the_header_are_kept() {
-    let mut splitter = CsvSplitter::new(b';');
-    splitter.skip(13);
+    let mut splitter = CsvSplitter::new(b';', 13);
     for byte in b"sep=;\nNote,,\na;b\n1;2\n" {
         splitter.feed(&[*byte]).expect("a file");
     }
@@ -129,7 +128,7 @@ fn lines_before_the_header_are_kept() {
 #[test]
 fn what_is_broken_is_named_by_its_line_and_never_shown() {
     let broken = |file: &[u8]| {
-        let mut splitter = CsvSplitter::new(b',');
+        let mut splitter = CsvSplitter::new(b',', 0);
         splitter.feed(file).and_then(|()| splitter.finish()).unwrap_err().to_string()
     };
     let told = broken(b"a,b\n1,2\n\"x\ny\",2,secret\n");
@@ -178,7 +177,7 @@ proptest! {
     fn a_file_is_cut_alike_in_pieces_of_any_size(file in hostile(), piece in 1_usize..9, rows in 1_usize..4) {
         let file = format!("{file}\"\n");
         let is_file = |piece| {
-            let mut splitter = CsvSplitter::new(b',');
+            let mut splitter = CsvSplitter::new(b',', 0);
             let fed = file.as_bytes().chunks(piece).try_for_each(|piece| splitter.feed(piece));
             fed.and_then(|()| splitter.finish()).is_ok()
         };

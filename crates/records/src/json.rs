@@ -18,7 +18,7 @@ use super::{Broken, MAX_RECORD_BYTES};
 /// json.feed(b"{\"mail\": \"ana@acme.example\"}\n\n{\"mail\"")?;
 /// json.feed(b": null}")?; // the last line need not have a line end
 /// json.finish();
-/// assert_eq!(json.take(1_000).map(|block| block.len()), Some(2)); // the blank line is not a record
+/// assert_eq!(json.take(1_000).map(|block| block.rows()), Some(2)); // the blank line is not a record
 /// # Ok::<(), exactbuyer_records::Broken>(())
 /// ```
 #[derive(Debug, Default)]

@@ -24,14 +24,8 @@ pub struct JsonBlock(pub(super) Records);
 impl JsonBlock {
     /// The number of records.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.0.all.len()
-    }
-
-    /// Whether there are no records.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.all.is_empty()
     }
 
     /// Calls `each` with every member name of every record.

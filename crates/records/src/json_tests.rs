@@ -39,7 +39,7 @@ fn beside(blocks: &[JsonBlock], dropped: &[&str]) -> Result<String, Broken> {
     let dropped: Vec<_> = dropped.iter().map(|name| (*name).to_owned()).collect();
     let mut bytes = Vec::new();
     for block in blocks {
-        block.beside(&[added(block.len())], &dropped, &["eb_j".to_owned()], &mut bytes)?;
+        block.beside(&[added(block.rows())], &dropped, &["eb_j".to_owned()], &mut bytes)?;
     }
     Ok(String::from_utf8(bytes).unwrap())
 }

@@ -9,11 +9,11 @@
 //! ```
 //! use exactbuyer_records::CsvSplitter;
 //!
-//! let mut csv = CsvSplitter::new(b',');
+//! let mut csv = CsvSplitter::new(b',', 0);
 //! csv.feed(b"name,email\nAna,ana@acme.example\n")?;
 //! csv.finish()?;
 //! let header = csv.header().map(|block| block.width());
-//! let rows = csv.take(1_000).map(|block| block.len());
+//! let rows = csv.take(1_000).map(|block| block.rows());
 //! assert_eq!((header, rows), (Some(2), Some(1)));
 //! # Ok::<(), exactbuyer_records::Broken>(())
 //! ```

@@ -15,24 +15,6 @@ use arrow_schema::DataType;
 
 use super::Broken;
 
-/// Whether values of this type contain other values.
-///
-/// Such a value has no plain text, so a CSV cell has its JSON.
-pub(super) fn is_nested(data_type: &DataType) -> bool {
-    use DataType as D;
-    matches!(
-        data_type,
-        D::List(_)
-            | D::LargeList(_)
-            | D::FixedSizeList(..)
-            | D::ListView(_)
-            | D::LargeListView(_)
-            | D::Struct(_)
-            | D::Map(..)
-            | D::Union(..)
-    )
-}
-
 /// Converts timestamps with a named time zone to UTC. They stay the same moments.
 ///
 /// An array of any other type is returned as it is; arrays are reference counted, so that costs nothing.

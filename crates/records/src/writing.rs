@@ -12,7 +12,7 @@ use arrow_schema::DataType;
 use memchr::{memchr, memchr3};
 
 use super::Broken;
-use super::values::{is_nested, read_in_utc, write_value};
+use super::values::{read_in_utc, write_value};
 
 /// The separator of list values.
 const BETWEEN: &str = ";";
@@ -36,6 +36,7 @@ pub enum CellStyle {
 ///
 /// It borrows the column, and writes any of its rows.
 pub(super) struct CellWriter<'a> {
+    column: &'a ArrayRef,
     /// The column, seen as the type that it has.
     values: Values<'a>,
     /// A cell that contains it is quoted.
@@ -49,10 +50,10 @@ enum Values<'a> {
     Text(&'a StringArray),
     /// Lists of texts, and all their elements: written with [`BETWEEN`] between them.
     Texts(&'a ListArray, &'a StringArray),
-    /// Other lists, and structs and maps: written as JSON.
-    Nested(&'a ArrayRef),
+    /// Other lists, and structs and maps. They have no plain text, so they are written as JSON.
+    Nested,
     /// Text of a less common type, or values that are not text.
-    Other(ArrayFormatter<'a>, &'a ArrayRef),
+    Other(ArrayFormatter<'a>),
 }
 
 /// The columns in a form that can be written: timestamps with a named time zone in UTC.
@@ -81,9 +82,9 @@ impl<'a> CellWriter<'a> {
         let schema = batch.schema_ref();
         let columns = schema.fields().iter().zip(batch.columns());
         columns
-            .map(|(field, array)| {
+            .map(|(field, column)| {
                 let style = style(field.name());
-                Ok(Self { values: Values::of(array)?, delimiter, style })
+                Ok(Self { column, values: Values::of(column)?, delimiter, style })
             })
             .collect()
     }
@@ -93,35 +94,26 @@ impl<'a> CellWriter<'a> {
     /// # Errors
     /// If the value has no text.
     pub(super) fn write(&self, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
+        if self.column.is_null(row) {
+            return Ok(());
+        }
         match &self.values {
-            Values::Text(texts) => {
-                if texts.is_valid(row) {
-                    self.text(texts.value(row), into);
-                }
+            Values::Text(texts) => self.text(texts.value(row), into),
+            Values::Texts(lists, texts) => self.text(&joined(lists, texts, row), into),
+            Values::Nested => {
+                let mut json = Vec::new();
+                write_value(self.column, row, &mut json)?;
+                quoted(&json, self.delimiter, into);
             }
-            Values::Texts(lists, texts) => {
-                if lists.is_valid(row) {
-                    self.text(&joined(lists, texts, row), into);
-                }
-            }
-            Values::Nested(array) => {
-                if array.is_valid(row) {
-                    let mut json = Vec::new();
-                    write_value(array, row, &mut json)?;
-                    quoted(&json, self.delimiter, into);
-                }
-            }
-            Values::Other(formatter, array) => {
-                if array.is_valid(row) {
-                    let mut said = String::new();
-                    write!(said, "{}", formatter.value(row)).map_err(|_| unsayable(array))?;
-                    match array.data_type() {
-                        // Only text can be a formula: -5 is a number.
-                        DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
-                            self.text(&said, into);
-                        }
-                        _ => quoted(said.as_bytes(), self.delimiter, into),
+            Values::Other(formatter) => {
+                let mut said = String::new();
+                write!(said, "{}", formatter.value(row)).map_err(|_| unsayable(self.column))?;
+                match self.column.data_type() {
+                    // Only text can be a formula: -5 is a number.
+                    DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
+                        self.text(&said, into);
                     }
+                    _ => quoted(said.as_bytes(), self.delimiter, into),
                 }
             }
         }
@@ -149,10 +141,10 @@ impl<'a> Values<'a> {
         {
             return Ok(Self::Texts(lists, texts));
         }
-        if is_nested(array.data_type()) {
-            return Ok(Self::Nested(array));
+        if array.data_type().is_nested() {
+            return Ok(Self::Nested);
         }
-        Ok(Self::Other(ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?, array))
+        Ok(Self::Other(ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?))
     }
 }
 

@@ -16,7 +16,7 @@ use super::field_types;
 use super::ledger::Ledger;
 use super::options::{Options, RetryAfter};
 use super::overrides::Override;
-use super::people::People;
+use super::people;
 use super::query::{self, Asked, Form, Query};
 use super::reply::{Contacts, Reply};
 use super::window::Window;
@@ -27,7 +27,8 @@ use super::window::Window;
 #[derive(Debug)]
 pub(super) struct Billing {
     options: Options,
-    people: People,
+    /// Where a redirect leads.
+    elsewhere: String,
     /// The results that were set in advance, by the folded form of their identifiers.
     ///
     /// Set by [`Sandbox::person`](super::Sandbox::person) and [`Sandbox::nobody`](super::Sandbox::nobody); the
@@ -97,12 +98,12 @@ struct Look {
 
 impl Billing {
     /// The billing of a service that has not seen any request.
-    pub(super) fn new(options: Options, now: Instant) -> Self {
+    pub(super) fn new(options: Options, elsewhere: String, now: Instant) -> Self {
         Self {
-            people: People::new(options.seed, options.match_rate),
             credits_left: options.credits,
             ledger: Ledger::new(options.seed),
             options,
+            elsewhere,
             overrides: HashMap::new(),
             rejected: HashSet::new(),
             rules: Vec::new(),
@@ -182,12 +183,11 @@ impl Billing {
         arrival: &Arrival,
         headers: Headers<'_>,
         body: &[u8],
-        elsewhere: &str,
         now: Instant,
     ) -> Reply {
         let mut outcome = match &arrival.luck {
             _ if !arrival.is_call => Ok((Reply::status(404, "No resource found"), 0, 0)),
-            Some(luck) if !luck.fault.is_billed() => Ok((Reply::of_luck(luck, elsewhere), 0, 0)),
+            Some(luck) if !luck.fault.is_billed() => Ok((Reply::of_luck(luck, &self.elsewhere), 0, 0)),
             _ => self.call(arrival, headers, body, now),
         };
         let (reply, lookups, credits) = match &mut outcome {
@@ -284,7 +284,7 @@ impl Billing {
             if !self.rejected.is_empty() && self.rejected.contains(&folded) {
                 return Err(Reply::status(400, "query_list has an entry that is not accepted"));
             }
-            let hash = self.people.hash(*field_type, &folded);
+            let hash = field_types::hash(self.options.seed, *field_type, &folded);
             let what = if self.overrides.is_empty() { None } else { self.overrides.get(&folded) };
             // If serde could borrow the text, it has no escapes.
             let plain = matches!(value, Cow::Borrowed(_));
@@ -297,7 +297,10 @@ impl Billing {
                     }
                     found
                 }
-                None => self.people.find((*field_type, &folded, hash), query.required, out),
+                None => {
+                    let match_rate = self.options.match_rate;
+                    people::find(match_rate, (*field_type, &folded, hash), query.required, out)
+                }
             });
             billed += u32::from(found);
             let start = text.len();

@@ -5,7 +5,7 @@
 
 use exactbuyer_core::identifier::FieldType;
 
-use super::people::is_private;
+use super::people::{Outline, is_private};
 
 /// Writes the folded spelling of `value` over `out`.
 ///
@@ -49,29 +49,15 @@ fn lower(value: &str, out: &mut String) {
     }
 }
 
-/// The identifier that a person has for certain.
-///
-/// A person who is found by an identifier has that identifier; the others are drawn at random.
-pub(super) enum Has {
-    /// An address at an employer.
-    WorkEmail,
-    /// An address at a provider of private mailboxes.
-    PersonalEmail,
-    /// At least one phone number.
-    Phone,
-    /// At least one social profile.
-    Profile,
-}
-
-/// What a person has who is found by this identifier.
+/// Gives a person the identifier by which they are found. Their other identifiers are drawn at random.
 ///
 /// The `match` has no wildcard: a new field type does not compile until it is here.
-pub(super) fn implied(field_type: FieldType, folded: &str) -> Has {
+pub(super) fn imply(person: &mut Outline<'_>, field_type: FieldType, folded: &str) {
     match field_type {
-        FieldType::Email if is_private(folded) => Has::PersonalEmail,
-        FieldType::Email => Has::WorkEmail,
-        FieldType::Phone => Has::Phone,
-        FieldType::SocialProfile => Has::Profile,
+        FieldType::Email if is_private(folded) => person.personal_emails = person.personal_emails.max(1),
+        FieldType::Email => person.work_email = true,
+        FieldType::Phone => person.phones = person.phones.max(1),
+        FieldType::SocialProfile => person.profiles = person.profiles.max(1),
     }
 }
 

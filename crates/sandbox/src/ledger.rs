@@ -48,22 +48,6 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, into: S) -> Result<S::O
     into.serialize_f64(duration.as_secs_f64())
 }
 
-/// One lookup of an accepted request.
-///
-/// Its `request` is the number of a [`Request`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// The number of the request.
-    pub request: u32,
-    /// The field type of the identifier.
-    pub field_type: FieldType,
-    /// The identifier in the sandbox's own folded form (lower case, digits only, no scheme). Two
-    /// spellings of one identifier have the same form.
-    pub value: &'a str,
-    /// What it was charged: 1 credit for a match, 0 for no match.
-    pub credits: u32,
-}
-
 #[derive(Debug, Clone, Copy)]
 /// An identifier that was looked up, and how often.
 ///
@@ -125,17 +109,18 @@ impl Ledger {
         &self.requests
     }
 
-    /// All lookups of accepted requests, in order.
+    /// All lookups of accepted requests, in order: the number of the request, the field type, the identifier,
+    /// and what it was charged, which is 1 credit for a match and 0 for no match.
+    ///
+    /// The identifier is in the sandbox's own folded form (lower case, digits only, no scheme). Two spellings of
+    /// one identifier have the same form.
     #[must_use]
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = (u32, FieldType, &str, u32)> {
         self.rows.iter().map(|row| {
             let known = self.known.get(at(row.known));
-            Entry {
-                request: row.request,
-                field_type: known.map_or(FieldType::Email, |known| known.field_type),
-                value: known.map_or("", |known| self.text_of(known)),
-                credits: row.credits,
-            }
+            let (field_type, value) =
+                known.map_or((FieldType::Email, ""), |known| (known.field_type, self.text_of(known)));
+            (row.request, field_type, value, row.credits)
         })
     }
 
@@ -306,7 +291,7 @@ mod tests {
             ledger.look_up(nth, (FieldType::Email, value, hash), nth != 2);
         }
         let entries: Vec<_> =
-            ledger.entries().map(|entry| (entry.request, entry.value, entry.credits)).collect();
+            ledger.entries().map(|(request, _, value, credits)| (request, value, credits)).collect();
         assert_eq!(entries, [(1, "a@x.example", 1), (2, "b@x.example", 0), (3, "a@x.example", 1)]);
         assert_eq!((ledger.times_billed("A@X.example"), ledger.times_asked("b@x.example")), (2, 1));
         assert_eq!((ledger.times_billed("b@x.example"), ledger.times_asked("c@x.example")), (0, 0));

@@ -59,7 +59,7 @@ use tokio::sync::oneshot;
 use exactbuyer_core::lock;
 
 pub use fault::{BadLuck, Fault};
-pub use ledger::{Entry, Ledger, Request};
+pub use ledger::{Ledger, Request};
 pub use options::{Options, RetryAfter};
 
 use billing::Billing;
@@ -112,12 +112,12 @@ impl Sandbox {
         };
         let address = listener.local_addr()?;
         let api_key = options.api_key.clone().unwrap_or_else(|| ANY_KEY.into());
-        let billing = Arc::new(Mutex::new(Billing::new(options, Instant::now())));
+        let elsewhere = format!("http://{address}/elsewhere");
+        let billing = Arc::new(Mutex::new(Billing::new(options, elsewhere, Instant::now())));
         let (stop, stopped) = oneshot::channel();
-        let elsewhere: Arc<str> = format!("http://{address}/elsewhere").into();
         let for_thread = Arc::clone(&billing);
         let thread = std::thread::Builder::new().name("exactbuyer-sandbox".to_owned()).spawn(move || {
-            runtime.block_on(server::serve(listener, for_thread, elsewhere, stopped));
+            runtime.block_on(server::serve(listener, for_thread, stopped));
         })?;
         Ok(Self {
             billing,

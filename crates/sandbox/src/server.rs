@@ -44,12 +44,7 @@ const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
 ///
 /// # Cancel safety
 /// Safe: no connection is accepted any more. Those that are open end with the runtime.
-pub(super) async fn serve(
-    listener: TcpListener,
-    billing: SharedBilling,
-    elsewhere: Arc<str>,
-    stop: oneshot::Receiver<()>,
-) {
+pub(super) async fn serve(listener: TcpListener, billing: SharedBilling, stop: oneshot::Receiver<()>) {
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
@@ -57,7 +52,7 @@ pub(super) async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     lock(&billing).ledger().connect();
-                    tokio::spawn(connection(stream, Arc::clone(&billing), Arc::clone(&elsewhere)));
+                    tokio::spawn(connection(stream, Arc::clone(&billing)));
                 }
                 // Probably there are no more file descriptors. Some will be released.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -90,21 +85,12 @@ impl Drop for InFlight {
 struct Unruly(Reply, InFlight);
 
 /// The error with which hyper returns the connection.
-#[derive(Debug)]
-struct TakenBack;
-
-impl std::fmt::Display for TakenBack {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the connection was taken back")
-    }
-}
-
-impl std::error::Error for TakenBack {}
+const TAKEN_BACK: &str = "the connection was taken back";
 
 /// Serves one connection until it ends.
 ///
 /// Several requests may come on it, one after the other, until one of them ends it.
-async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<str>) {
+async fn connection(stream: TcpStream, billing: SharedBilling) {
     // Without this, the last packet of a reply may wait for an acknowledgement. If it fails,
     // replies are only slower.
     let _ = stream.set_nodelay(true);
@@ -112,7 +98,7 @@ async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<st
     let for_service = Arc::clone(&unruly);
     let service = service_fn(move |request| {
         // In a box, because hyper returns a connection only if nothing in it is pinned.
-        Box::pin(answer(request, Arc::clone(&billing), Arc::clone(&elsewhere), Arc::clone(&for_service)))
+        Box::pin(answer(request, Arc::clone(&billing), Arc::clone(&for_service)))
     });
     let mut http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A connection may end in any way; that is not an error of the sandbox.
@@ -128,35 +114,24 @@ async fn connection(stream: TcpStream, billing: SharedBilling, elsewhere: Arc<st
 /// [`connection`] through `for_service`.
 ///
 /// # Errors
-/// [`TakenBack`] if hyper must send nothing: the reply is unruly, or the body was never complete.
+/// [`TAKEN_BACK`] if hyper must send nothing: the reply is unruly, or the body was never complete.
 async fn answer(
     request: Request<Incoming>,
     billing: SharedBilling,
-    elsewhere: Arc<str>,
     unruly: Arc<Mutex<Option<Unruly>>>,
-) -> Result<Response<Full<Bytes>>, TakenBack> {
+) -> Result<Response<Full<Bytes>>, &'static str> {
     let in_flight = InFlight::begin(&billing);
     let (head, body) = request.into_parts();
     let arrival = {
         let names: Vec<&str> = head.headers.keys().map(header::HeaderName::as_str).collect();
         lock(&billing).arrive(head.method.as_str(), head.uri.path(), &names, Instant::now())
     };
-    let reply = if arrival.is_reset_unread() {
-        lock(&billing).answer(
-            &arrival,
-            Headers { key: None, content_type: None },
-            &[],
-            &elsewhere,
-            Instant::now(),
-        )
-    } else {
-        let body = read(body).await.ok_or(TakenBack)?;
-        let headers = Headers {
-            key: head.headers.get(limits::KEY_HEADER).map(HeaderValue::as_bytes),
-            content_type: head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes),
-        };
-        lock(&billing).answer(&arrival, headers, &body, &elsewhere, Instant::now())
+    let body = if arrival.is_reset_unread() { Bytes::new() } else { read(body).await.ok_or(TAKEN_BACK)? };
+    let headers = Headers {
+        key: head.headers.get(limits::KEY_HEADER).map(HeaderValue::as_bytes),
+        content_type: head.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes),
     };
+    let reply = lock(&billing).answer(&arrival, headers, &body, Instant::now());
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;
     }
@@ -164,7 +139,7 @@ async fn answer(
         return Ok(whole(reply));
     }
     *lock(&unruly) = Some(Unruly(reply, in_flight));
-    Err(TakenBack)
+    Err(TAKEN_BACK)
 }
 
 /// Reads the body of a request. `None` if it is incomplete or larger than any real request.

@@ -13,15 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, TypeAlias, cast
 
 from exactbuyer._files.atomic import OWNER_ONLY, Draft, remove_left
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report.message import Message, Term, wrong
-
-if TYPE_CHECKING:
-    from exactbuyer._core import StoreExport
 
 _COLUMNS = ("field_type", "value", "required_fields", "status", "fetched_at", "request", "enriched_contact")
 _BEGINS = b'{"field_type":"'
@@ -30,12 +27,14 @@ _FETCHED = b'"fetched_at":"'
 _LINE_BYTES = 65_536
 _CONTACT = '"enriched_contact":'
 
+_Read: TypeAlias = Callable[[int], tuple[list[str], int] | None]
 
-def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -> int:
+
+def write_export(read: _Read, path: Path, store: Path, *, force: bool) -> int:
     """Writes every line to `path`, by its ending, and moves it into place once it is on the disk.
 
-    A link is followed. `store` is the file of the store, and `force` whether a file that is no earlier export
-    may be replaced. Returns the number of lines.
+    A link is followed. `read` is the core's `Store.export`, `store` the file of the store, and `force`
+    whether a file that is no earlier export may be replaced. Returns the number of lines.
 
     Raises:
         ConfigError: The path has another ending, or is a store or a file that may not be replaced.
@@ -55,7 +54,7 @@ def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -
     draft = Draft(target)
     try:
         with os.fdopen(draft.descriptor, "wb") as file:
-            written = write(file, iter(export.lines, []))
+            written = write(file, _pages(read))
             file.flush()
             os.fsync(file.fileno())
         overwrite.check(target)
@@ -66,6 +65,15 @@ def write_export(export: StoreExport, path: Path, store: Path, *, force: bool) -
         raise
     remove_left(target)
     return written
+
+
+def _pages(read: _Read) -> Iterator[list[str]]:
+    after = 0
+    while page := read(after):
+        lines, after = page
+        # All answers of a page may have been purged.
+        if lines:
+            yield lines
 
 
 def _is_export(path: Path) -> bool:

@@ -88,6 +88,16 @@ pub(crate) fn copy_store(from: &Path, to: &Path) {
     }
 }
 
+/// All lines of an export.
+pub(crate) fn exported(store: &SqliteStore) -> Vec<String> {
+    let (mut lines, mut after) = (Vec::new(), 0);
+    while let Some((page, last)) = store.export(after).unwrap() {
+        lines.extend(page);
+        after = last;
+    }
+    lines
+}
+
 /// Makes the store one of the version of the rules before this one.
 pub(crate) fn with_older_rules(path: &Path) {
     let connection = rusqlite::Connection::open(path).unwrap();

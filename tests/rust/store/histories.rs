@@ -105,8 +105,8 @@ impl Model {
         let info = store.info().unwrap();
         prop_assert_eq!((info.requests, info.credits, info.credits_in_doubt), self.books());
         let mut answers = BTreeMap::new();
-        for line in store.export() {
-            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        for line in exported(store) {
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
             let kind = match line["status"].as_str().unwrap() {
                 "found" => Kind::Hit,
                 "not_found" => Kind::Miss,

@@ -16,7 +16,7 @@ use crate::other::Other;
 fn every_answer_is_a_line_of_json() {
     let (folder, vendor) = (Folder::new(), Vendor::honest());
     once(&folder, settings(), &vendor, &["ana", "nobody"]);
-    let lines: Vec<String> = folder.store().export().map(Result::unwrap).collect();
+    let lines = exported(&folder.store());
     assert_eq!(lines.len(), 2);
     let ana: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
     assert_eq!((&ana["value"], &ana["status"]), (&"ana@x.example".into(), &"found".into()));
@@ -164,7 +164,7 @@ fn a_merge_while_both_stores_grow_loses_nothing_and_takes_nothing_twice() {
     assert_eq!((merged.requests, merged.lookups), (EACH, EACH));
     let info = store.info().unwrap();
     assert_eq!((info.requests, info.hits, info.credits), (2 * EACH, 2 * EACH, 2 * EACH));
-    assert_eq!(store.export().count() as u64, 2 * EACH);
+    assert_eq!(exported(&store).len() as u64, 2 * EACH);
 }
 
 /// Writes into the file of a store that nobody has open.
@@ -220,7 +220,7 @@ fn what_was_paid_for_under_old_rules_is_found_under_new_ones() {
     let done = once(&folder, settings(), &vendor, &["ana", "bob", "eve", "nobody"]);
     assert_eq!(done.receipt.from_store, 4);
     assert_eq!(vendor.asked().len(), 1);
-    assert_eq!(folder.store().export().count(), 5, "both of what became one");
+    assert_eq!(exported(&folder.store()).len(), 5, "both of what became one");
 }
 
 /// For every kind of canonical form that the versions 2 and 4 of the rules changed, an answer that was paid for under
@@ -261,7 +261,7 @@ fn no_answer_of_older_rules_is_orphaned() {
         CHANGED.map(|(kind, _, text)| Row::One(identify(text, Some(kind), &Rules::default()).unwrap()));
     let done = run(&engine(settings(), &vendor, &folder.store()), today.to_vec(), RunOptions::default());
     assert_eq!(done.receipt.from_store, CHANGED.len() as u64);
-    assert_eq!(folder.store().export().count(), CHANGED.len() + 1);
+    assert_eq!(exported(&folder.store()).len(), CHANGED.len() + 1);
 }
 
 #[test]

@@ -115,10 +115,11 @@ impl Snapshot {
     /// Includes what has been billed since the process was killed: those requests were in flight.
     fn each_sent_lookup_is_a_hit_a_miss_or_in_doubt(&self, ledger: &Ledger) {
         for entry in ledger.entries() {
-            let kept = self.kept(entry.value);
+            let (_, _, value, credits) = entry;
+            let kept = self.kept(value);
             let right = match kept {
-                Kept::Hit(_) => entry.credits == 1,
-                Kept::Miss => entry.credits == 0,
+                Kept::Hit(_) => credits == 1,
+                Kept::Miss => credits == 0,
                 Kept::Unknown => true,
                 Kept::Closed | Kept::Nothing | Kept::Held => false,
             };

@@ -175,7 +175,7 @@ fn one_run(number: u64, lives: &mut Duration, are_read: bool) -> Done {
         assert!(counted <= ceiling, "{name}: {counted} in the journal of {ceiling}");
     }
     let answered = |kept| matches!(kept, Kept::Hit(_) | Kept::Miss);
-    let asked: BTreeSet<&str> = ledger.entries().map(|entry| entry.value).collect();
+    let asked: BTreeSet<&str> = ledger.entries().map(|(_, _, value, _)| value).collect();
     let answered = asked.iter().filter(|value| answered(snapshot.kept(value))).count() as u64;
     let rows = given.iter().filter(|row| row.status != "not_sent").count() as u64;
     Done {

@@ -11,28 +11,22 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashSet;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::calls::waiting::wait_for;
 use crate::convert::{OrRaise, Serialized};
 use crate::input::rows::Rows;
-use crate::runtime::{OfProcess, drop_detached, lock};
+use crate::runtime::{OfProcess, lock};
 use exactbuyer_core::error::Error;
 use exactbuyer_http::Endpoint;
-use exactbuyer_store::sqlite::{self, Export, Interrupt, Resolution, SqliteStore, Target};
-
-/// Lines of an export that are returned together.
-///
-/// Few enough that Ctrl-C and other threads are not kept waiting.
-const LINES: usize = 1_000;
+use exactbuyer_store::sqlite::{self, Interrupt, Resolution, SqliteStore, Target};
 
 /// Adds the store's classes and functions to the extension module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("SIDE_FILES", sqlite::SIDE_FILES)?;
     module.add_class::<Store>()?;
-    module.add_class::<StoreExport>()?;
     module.add_function(wrap_pyfunction!(reserved_end, module)?)?;
     module.add_function(wrap_pyfunction!(service_of, module)?)?;
     module.add_function(wrap_pyfunction!(disk_trouble, module)?)?;
@@ -257,10 +251,9 @@ impl Store {
         self.ask(py, SqliteStore::info).map(Serialized)
     }
 
-    /// The export reads the store part by part: answers that arrive meanwhile may be missing.
-    fn export(&self, py: Python<'_>) -> PyResult<StoreExport> {
-        let export = self.ask(py, |store| Ok(store.export()))?;
-        Ok(StoreExport(Mutex::new(Some(OfProcess::new(export)))))
+    /// The answers in parts, as lines of JSON: pass the number beside some lines to get the next ones.
+    fn export(&self, py: Python<'_>, after: i64) -> PyResult<Option<(Vec<String>, i64)>> {
+        self.ask(py, move |store| store.export(after))
     }
 
     fn backup(&self, py: Python<'_>, to: PathBuf) -> PyResult<()> {
@@ -288,7 +281,8 @@ impl Store {
     fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<sqlite::Purged>> {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
-            let mut sum = sqlite::Purged::default();
+            // As long as nothing was purged, nothing is in the log.
+            let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
             for identifier in &identifiers {
                 sum.add(store.purge(identifier)?);
             }
@@ -332,41 +326,5 @@ impl Store {
             Ok(all)
         })
         .map(Serialized)
-    }
-}
-
-/// The answers of a store, as lines of JSON.
-///
-/// Like a file that is read once. It belongs to the process that began it.
-#[pyclass(module = "exactbuyer._core", frozen)]
-pub(crate) struct StoreExport(Mutex<Option<OfProcess<Export>>>);
-
-impl Drop for StoreExport {
-    fn drop(&mut self) {
-        let open = lock(&self.0).take();
-        drop_detached(open);
-    }
-}
-
-#[pymethods]
-impl StoreExport {
-    /// The next lines: at most [`LINES`], none at the end.
-    ///
-    /// # Errors
-    /// `RuntimeError` if another thread reads it at this moment, or in a forked child: no lines would mean the end.
-    fn lines(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        // Taken out while it is read, because the lock must not be held detached.
-        let Some(mut export) = lock(&self.0).take() else {
-            return Err(PyRuntimeError::new_err(
-                "another thread is reading this export: read it in one thread",
-            ));
-        };
-        let lines = export
-            .get_mut()
-            .map(|export| py.detach(|| export.take(LINES).collect::<Result<Vec<String>, Error>>()));
-        *lock(&self.0) = Some(export);
-        let belongs_elsewhere =
-            || PyRuntimeError::new_err("this export belongs to the process that began it: begin one here");
-        lines.ok_or_else(belongs_elsewhere)?.or_raise(py)
     }
 }

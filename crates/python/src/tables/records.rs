@@ -60,15 +60,12 @@ pub(crate) struct CsvSplitter {
 
 #[pymethods]
 impl CsvSplitter {
+    /// The preamble is bytes such as lines above the header. They are written again, and none of them is looked up.
     #[new]
-    fn new(delimiter: u8) -> Self {
-        let splitter = Mutex::new(exactbuyer_records::CsvSplitter::new(delimiter));
+    #[pyo3(signature = (delimiter, preamble=0))]
+    fn new(delimiter: u8, preamble: usize) -> Self {
+        let splitter = Mutex::new(exactbuyer_records::CsvSplitter::new(delimiter, preamble));
         Self { splitter, names: Mutex::new(Arc::new([])) }
-    }
-
-    /// Such as lines above the header. They are written again, and none of them is looked up.
-    fn skip(&self, bytes: usize) {
-        lock(&self.splitter).skip(bytes);
     }
 
     /// # Errors
@@ -116,7 +113,7 @@ pub(crate) struct CsvPart {
 #[pymethods]
 impl CsvPart {
     fn __len__(&self) -> usize {
-        self.block.len()
+        self.block.rows()
     }
 
     fn names(&self) -> Vec<String> {
@@ -222,7 +219,7 @@ pub(crate) struct JsonPart {
 #[pymethods]
 impl JsonPart {
     fn __len__(&self) -> usize {
-        self.block.len()
+        self.block.rows()
     }
 
     /// In the order in which they first occur.

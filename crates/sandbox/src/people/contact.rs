@@ -119,9 +119,7 @@ fn write_emails(outline: &Outline<'_>, name: &Name<'_>, domain: &str, draws: &mu
     };
     pen.raw(r#","personal_emails":["#);
     for nth in 0..outline.personal_emails {
-        if nth > 0 {
-            pen.raw(",");
-        }
+        pen.raw(if nth > 0 { "," } else { "" });
         match private {
             Some(address) if nth == 0 => pen.text(address),
             _ => {
@@ -139,9 +137,7 @@ fn write_phones(outline: &Outline<'_>, draws: &mut Draws, pen: &mut Pen<'_>) {
     const TYPES: [&str; 4] = [r#""mobile""#, r#""work""#, r#""landline""#, "null"];
     pen.raw(r#","phone_numbers":["#);
     for nth in 0..outline.phones {
-        if nth > 0 {
-            pen.raw(",");
-        }
+        pen.raw(if nth > 0 { "," } else { "" });
         pen.raw(r#"{"E164":"#);
         match outline.asked(FieldType::Phone) {
             Some(number) if nth == 0 => {
@@ -169,9 +165,7 @@ fn write_profiles(outline: &Outline<'_>, name: &Name<'_>, draws: &mut Draws, pen
         [("linkedin", "linkedin.com/in/"), ("twitter", "twitter.com/"), ("github", "github.com/")];
     pen.raw(r#","social_profiles":["#);
     for (nth, (network, base)) in NETWORKS.iter().enumerate().take(outline.profiles) {
-        if nth > 0 {
-            pen.raw(",");
-        }
+        pen.raw(if nth > 0 { "," } else { "" });
         match outline.asked(FieldType::SocialProfile) {
             Some(url) if nth == 0 => {
                 pen.raw(r#"{"network":""#).raw(network_of(url)).raw(r#"","url":"#).text(url);
@@ -234,9 +228,7 @@ fn write_employment(
 fn write_experiences(draws: &mut Draws, pen: &mut Pen<'_>) {
     pen.raw(r#","experiences":["#);
     for nth in 0..draws.below(3) {
-        if nth > 0 {
-            pen.raw(",");
-        }
+        pen.raw(if nth > 0 { "," } else { "" });
         let (company, ..) = draws.pick(&pools::COMPANIES);
         let (title, seniority, _) = draws.pick(&pools::JOBS);
         let (start, years, month) = (draws.number(1998, 12), draws.number(1, 5), draws.number(1, 12));
@@ -256,9 +248,7 @@ fn write_education(draws: &mut Draws, pen: &mut Pen<'_>) {
     }
     pen.raw(r#","education":["#);
     for nth in 0..draws.number(1, 2) {
-        if nth > 0 {
-            pen.raw(",");
-        }
+        pen.raw(if nth > 0 { "," } else { "" });
         let school = draws.pick(&pools::SCHOOLS);
         let (degree, subject) = draws.pick(&pools::DEGREES);
         let ended = draws.number(1975, 50);

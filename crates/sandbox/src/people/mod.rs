@@ -14,22 +14,11 @@ mod pools;
 
 use exactbuyer_core::identifier::FieldType;
 
-use super::field_types::{self, Has};
+use super::field_types;
 use super::query::Required;
 
 pub(super) use contact::write_text;
 use contact::{Pen, write_person};
-
-/// The people of one seed.
-///
-/// It stores nobody: a person is invented when a request asks for them, and always in the same way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct People {
-    /// Another seed has other people.
-    seed: u64,
-    /// In 0..=1: the probability that an identifier belongs to a person.
-    match_rate: f64,
-}
 
 /// A sequence of random numbers from a hash (the generator `splitmix64`). It is written here, so
 /// that the people of a seed stay the same if a library changes its generator.
@@ -77,15 +66,15 @@ impl Draws {
 
 /// The parts that a person has. They are drawn before anything is written, because
 /// `required_fields` decides whether the person is a match.
-struct Outline<'a> {
+pub(super) struct Outline<'a> {
     /// Whether there is a current work address.
-    work_email: bool,
+    pub(super) work_email: bool,
     /// How many private addresses, 0 to 2, or at least one if it was looked up.
-    personal_emails: usize,
+    pub(super) personal_emails: usize,
     /// How many phone numbers, likewise.
-    phones: usize,
+    pub(super) phones: usize,
     /// How many social profiles, 0 to 3.
-    profiles: usize,
+    pub(super) profiles: usize,
     /// The identifier that was looked up. The contact contains it.
     asked: (FieldType, &'a str),
     /// The part of the identifier that may spell the person's name.
@@ -103,13 +92,7 @@ impl<'a> Outline<'a> {
             asked: (field_type, folded),
             spelling: field_types::spelling_of_name(field_type, folded),
         };
-        // Whoever is found by an identifier has it.
-        match field_types::implied(field_type, folded) {
-            Has::WorkEmail => outline.work_email = true,
-            Has::PersonalEmail => outline.personal_emails = outline.personal_emails.max(1),
-            Has::Phone => outline.phones = outline.phones.max(1),
-            Has::Profile => outline.profiles = outline.profiles.max(1),
-        }
+        field_types::imply(&mut outline, field_type, folded);
         outline
     }
 
@@ -132,36 +115,25 @@ pub(super) fn is_private(address: &str) -> bool {
     PROVIDERS.contains(&domain) || pools::MAILBOXES.contains(&domain)
 }
 
-impl People {
-    /// The people of this seed. The share `match_rate` of all identifiers belongs to a person.
-    pub(super) const fn new(seed: u64, match_rate: f64) -> Self {
-        Self { seed, match_rate }
+/// Writes the contact of this identifier, if it belongs to a person who has all required fields. Returns whether
+/// it does.
+///
+/// The hash of the identifier determines the person. `match_rate`, in 0..=1, is the probability that there is one.
+/// Without a match, `out` is unchanged.
+pub(super) fn find(
+    match_rate: f64,
+    (field_type, folded, hash): (FieldType, &str, u64),
+    required: Required,
+    out: &mut Vec<u8>,
+) -> bool {
+    let mut draws = Draws::new(hash);
+    if !draws.chance(match_rate) {
+        return false;
     }
-
-    /// The hash of this identifier. It determines the person.
-    pub(super) fn hash(&self, field_type: FieldType, folded: &str) -> u64 {
-        field_types::hash(self.seed, field_type, folded)
+    let outline = Outline::draw(&mut draws, field_type, folded);
+    if !outline.has().covers(required) {
+        return false;
     }
-
-    /// Writes the contact of this identifier, whose [`People::hash`] is given, if there is one that
-    /// has all required fields. Returns whether there is.
-    ///
-    /// Without a match, `out` is unchanged.
-    pub(super) fn find(
-        &self,
-        (field_type, folded, hash): (FieldType, &str, u64),
-        required: Required,
-        out: &mut Vec<u8>,
-    ) -> bool {
-        let mut draws = Draws::new(hash);
-        if !draws.chance(self.match_rate) {
-            return false;
-        }
-        let outline = Outline::draw(&mut draws, field_type, folded);
-        if !outline.has().covers(required) {
-            return false;
-        }
-        write_person(&outline, hash, &mut draws, &mut Pen(out));
-        true
-    }
+    write_person(&outline, hash, &mut draws, &mut Pen(out));
+    true
 }

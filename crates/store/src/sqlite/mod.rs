@@ -79,4 +79,4 @@ pub use ledger::{
 pub use people::{Contact, Purged};
 pub use process::{Interrupt, SqliteStore, after_fork, before_fork, service_at};
 pub use recognise::Target;
-pub use transfer::{Export, Merged, Migrated, migrate};
+pub use transfer::{Merged, Migrated, migrate};

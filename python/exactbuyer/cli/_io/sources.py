@@ -115,8 +115,7 @@ class CsvSource(_TextSource):
             print_message(
                 f"{location.name}: the header is {line} {number:,}; no {line} above it is looked up"
             )
-        self._splitter = splitter = CsvSplitter(ord(self.delimiter))
-        splitter.skip(preamble.length)
+        self._splitter = splitter = CsvSplitter(ord(self.delimiter), preamble.length)
         self._blocks = chain([preamble.begins], blocks)
         self._trouble: CommandError | None = None
         try:

@@ -296,45 +296,44 @@ pub(super) fn with_bodies(
     blocks: &mut BlockCache,
     found: &[Found],
 ) -> Result<Vec<Availability>, Fault> {
-    let mut availability = without_bodies(found);
-    let answer = |(place, found): (usize, &Found)| match *found {
-        Found::Answer(answer) => Some((answer.request, answer.place, place, answer)),
-        _ => None,
-    };
-    let mut answers: Vec<_> = (0..).zip(found).filter_map(answer).collect();
-    answers.sort_unstable_by_key(|(request, place, ..)| (*request, *place));
+    let mut all = without_bodies(found);
+    let mut answers: Vec<_> = found
+        .iter()
+        .zip(&mut all)
+        .filter_map(|pair| match pair {
+            (Found::Answer(answer), Availability::Known(outcome, seen)) => Some((*answer, outcome, seen)),
+            _ => None,
+        })
+        .collect();
+    answers.sort_unstable_by_key(|(answer, ..)| (answer.request, answer.place));
     let mut doubts: HashMap<i64, u32> = HashMap::new();
     let mut texts: HashSet<Arc<str>> = HashSet::new();
-    for (request, _, place, answer) in answers {
+    for (answer, outcome, seen) in answers {
         let mut text = |blocks: &mut BlockCache| {
             let why = body(connection, blocks, answer)?;
             let why = String::from_utf8_lossy(&why);
             Ok::<_, Fault>(texts.get_or_insert_with(&*why, |why| Arc::from(why)).clone())
         };
-        let mut in_doubt = 0;
-        let known = match answer.state {
-            state::HIT => Outcome::Hit(body(connection, blocks, answer)?),
-            state::MISS => Outcome::Miss,
-            state::REJECTED => Outcome::Rejected(text(blocks)?),
-            _ => {
+        match outcome {
+            Outcome::Hit(record) => *record = body(connection, blocks, answer)?,
+            Outcome::Rejected(why) => *why = text(blocks)?,
+            Outcome::Unknown(why) => {
                 // A lookup's share of what its request may have cost: a credit, or nothing if the request has no
                 // credits in doubt.
-                in_doubt = if let Some(known) = doubts.get(&request) {
+                let request = answer.request;
+                seen.in_doubt = if let Some(known) = doubts.get(&request) {
                     *known
                 } else {
                     let of_request: i64 =
                         query::one(connection, "SELECT in_doubt FROM request WHERE id = ?1", [request])?;
                     *doubts.entry(request).or_insert(u32::from(of_request > 0))
                 };
-                Outcome::Unknown(text(blocks)?)
+                *why = text(blocks)?;
             }
-        };
-        let seen = Seen { at_ms: answer.at_ms, inherited: answer.inherited, in_doubt };
-        if let Some(slot) = availability.get_mut(place) {
-            *slot = Availability::Known(known, seen);
+            Outcome::Miss | Outcome::NotSent(_) => {}
         }
     }
-    Ok(availability)
+    Ok(all)
 }
 
 /// The reason why a lookup is not sent if a user has decided about it.

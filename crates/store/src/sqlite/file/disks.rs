@@ -6,7 +6,6 @@
 //! 2. By its path: in a synchronised folder, a new store is refused and an existing one gets a warning.
 //! 3. By a trial: everything else.
 
-use std::fmt;
 use std::path::{Component, Path};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,41 +33,12 @@ struct Place<'a> {
 }
 
 /// Why a store at a place cannot be relied on.
-///
-/// All but `Synchronised` also refuse a store that exists: its locks would not keep others from paying twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Untrusted {
-    /// Other machines can have the same files, and locks may not reach those machines.
-    Network(String),
-    /// A program serves the files, which may be anywhere.
-    Fuse(String),
-    /// A program copies the files elsewhere, one by one.
-    Synchronised(&'static str),
-    /// The trial failed.
-    Tried(&'static str),
-}
-
-impl fmt::Display for Untrusted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Network(name) => {
-                write!(f, "on a network disk ({name}), whose locks may not reach other machines")
-            }
-            Self::Fuse(name) => {
-                write!(
-                    f,
-                    "on a disk that a program serves ({name}), whose locks and memory may not be shared"
-                )
-            }
-            Self::Synchronised(name) => {
-                write!(
-                    f,
-                    "in a folder that is synchronised ({name}), which copies a store while it is written"
-                )
-            }
-            Self::Tried(fault) => write!(f, "on a disk that {fault}"),
-        }
-    }
+struct Untrusted {
+    /// Where it lies, and what is wrong there.
+    why: String,
+    /// Whether only a new store is refused. Otherwise one that exists is refused, too: its locks would not keep others
+    /// from paying twice.
+    only_new: bool,
 }
 
 /// Judges a place. `is_there` says whether a file or folder with this path exists.
@@ -76,21 +46,23 @@ impl fmt::Display for Untrusted {
 /// Pure: everything that it needs of the machine is in its arguments. `None` means that the place can be relied on.
 fn judge(place: Place<'_>, is_there: impl Fn(&Path) -> bool) -> Option<Untrusted> {
     let kind = place.kind.unwrap_or_default();
-    if let Some((_, _, name)) = NETWORK.iter().find(|(known, _, _)| *known == kind) {
-        return Some(Untrusted::Network((*name).to_owned()));
-    }
-    if kind.starts_with("fuse") && !LOCAL_FUSE.contains(&kind) {
-        return Some(Untrusted::Fuse(fuse_name(kind, place.folder)));
-    }
-    if let Some(name) = synchronised(place, is_there) {
-        return Some(Untrusted::Synchronised(name));
-    }
-    match place.trial {
-        Trial::None | Trial::Passed => None,
-        Trial::Locks => Some(Untrusted::Tried("does not keep locks apart")),
-        Trial::Memory => Some(Untrusted::Tried("does not share memory")),
-        Trial::Files => Some(Untrusted::Tried("cannot synchronise or rename files")),
-    }
+    let (why, only_new) = if let Some((_, _, name)) = NETWORK.iter().find(|(known, _, _)| *known == kind) {
+        (format!("on a network disk ({name}), whose locks may not reach other machines"), false)
+    } else if kind.starts_with("fuse") && !LOCAL_FUSE.contains(&kind) {
+        let name = fuse_name(kind, place.folder);
+        (format!("on a disk that a program serves ({name}), whose locks and memory may not be shared"), false)
+    } else if let Some(name) = synchronised(place, is_there) {
+        (format!("in a folder that is synchronised ({name}), which copies a store while it is written"), true)
+    } else {
+        let fault = match place.trial {
+            Trial::None | Trial::Passed => return None,
+            Trial::Locks => "does not keep locks apart",
+            Trial::Memory => "does not share memory",
+            Trial::Files => "cannot synchronise or rename files",
+        };
+        (format!("on a disk that {fault}"), false)
+    };
+    Some(Untrusted { why, only_new })
 }
 
 /// The name for the user: the known place, or else the program.
@@ -192,9 +164,10 @@ pub(crate) fn refuse(path: &Path) -> Result<Option<String>, Fault> {
 
 fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> {
     let Some(why) = why else { return Ok(None) };
+    let Untrusted { why, only_new } = why;
     let (path, file) = (path.display(), path.metadata());
     // An empty file is no store.
-    if matches!(why, Untrusted::Synchronised(_)) && file.is_ok_and(|file| file.is_file() && file.len() > 0) {
+    if only_new && file.is_ok_and(|file| file.is_file() && file.len() > 0) {
         return Ok(Some(format!(
             "the store {path} lies {why}: move it to a local disk while nothing uses it, and use its new path"
         )));
@@ -238,7 +211,7 @@ fn tried_once(folder: &Path) -> Trial {
 pub fn distrust(path: &Path) -> Option<String> {
     let uncommon =
         |kind: &str, folder: &Path| if COMMON.contains(&kind) { Trial::None } else { tried_once(folder) };
-    untrusted(path, uncommon).map(|why| why.to_string())
+    untrusted(path, uncommon).map(|untrusted| untrusted.why)
 }
 
 #[cfg(test)]
@@ -268,7 +241,7 @@ mod tests {
         let folder = Path::new(folder);
         let home = Some(Path::new("/root"));
         let place = Place { folder, kind: kind_in(MOUNTS, folder), home, trial };
-        judge(place, |path| path == Path::new("/srv/shared/.stfolder")).map(|why| why.to_string())
+        judge(place, |path| path == Path::new("/srv/shared/.stfolder")).map(|untrusted| untrusted.why)
     }
 
     #[test]
@@ -302,7 +275,7 @@ mod tests {
             let kind = format!("fuse.{kind}");
             let (folder, trial) = (Path::new("/x"), Trial::Passed);
             let place = Place { folder, kind: Some(&kind), home: None, trial };
-            assert!(matches!(judge(place, |_| false), Some(Untrusted::Fuse(_))), "{kind}");
+            assert!(judge(place, |_| false).unwrap().why.contains("a program serves"), "{kind}");
         }
         for local in ["/home/me", "/mnt/own/people", "/var/lib/containers", "/mnt/farther"] {
             assert_eq!(judged(local, Trial::Passed), None, "{local}");
@@ -317,11 +290,12 @@ mod tests {
         for (trial, words) in
             [(Trial::Locks, "locks apart"), (Trial::Memory, "share memory"), (Trial::Files, "rename files")]
         {
-            assert!(fault(trial).unwrap().contains(words));
+            let expected = fault(trial).unwrap();
+            assert!(expected.contains(words));
             let unknown = Place { folder: Path::new("/x"), kind: Some("newfs"), home: None, trial };
-            assert!(matches!(judge(unknown, |_| false), Some(Untrusted::Tried(_))));
+            assert_eq!(judge(unknown, |_| false).unwrap().why, expected);
             let unnamed = Place { kind: None, ..unknown };
-            assert!(matches!(judge(unnamed, |_| false), Some(Untrusted::Tried(_))));
+            assert_eq!(judge(unnamed, |_| false).unwrap().why, expected);
         }
     }
 

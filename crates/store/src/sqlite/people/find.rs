@@ -61,9 +61,11 @@ impl SqliteStore {
         let mut found = self.search(&matcher, &mut 0)?;
         if let Target::Identifier(identifier) = target {
             let (identifier, replies) = (identifier.clone(), self.search_replies(&matcher)?.found);
-            found.extend(
-                self.read(move |connection, shared| kept_replies(connection, shared, &replies, &identifier))?,
-            );
+            found.extend(self.read(move |connection, shared| {
+                let contact =
+                    |request| contact(connection, shared, request, (identifier.clone(), "unreadable", None));
+                replies.into_iter().map(contact).collect::<Result<Vec<_>, _>>()
+            })?);
         }
         Ok(found)
     }
@@ -135,40 +137,25 @@ fn search_page(
             if !mentions && !matcher.matches_lookup(&identifier) {
                 continue;
             }
-            let (required, at_ms) = requests::required_and_time(connection, request)?;
-            found.push(Contact {
-                identifier,
-                required_fields: shared.field_sets.get(connection, required)?,
-                status: state::status(lookup.state),
-                request,
-                fetched_at_ms: at_ms,
-                // A copy: a slice would keep its whole block in memory.
-                record: (lookup.state == state::HIT).then(|| Bytes::copy_from_slice(&lookup.body)),
-            });
+            // A copy: a slice would keep its whole block in memory.
+            let record = (lookup.state == state::HIT).then(|| Bytes::copy_from_slice(&lookup.body));
+            let answer = (identifier, state::status(lookup.state), record);
+            found.push(contact(connection, shared, request, answer)?);
         }
     }
     Ok(last.map(|last| (found, last)))
 }
 
-fn kept_replies(
+/// An answer of a request, with the request's required fields and its time.
+fn contact(
     connection: &Connection,
     shared: &Shared,
-    requests: &[i64],
-    identifier: &Identifier,
-) -> Result<Vec<Contact>, Fault> {
-    let mut found = Vec::new();
-    for request in requests.iter().copied() {
-        let (required, at_ms) = requests::required_and_time(connection, request)?;
-        found.push(Contact {
-            identifier: identifier.clone(),
-            required_fields: shared.field_sets.get(connection, required)?,
-            status: "unreadable",
-            request,
-            fetched_at_ms: at_ms,
-            record: None,
-        });
-    }
-    Ok(found)
+    request: i64,
+    (identifier, status, record): (Identifier, &'static str, Option<Bytes>),
+) -> Result<Contact, Fault> {
+    let (required, fetched_at_ms) = requests::required_and_time(connection, request)?;
+    let required_fields = shared.field_sets.get(connection, required)?;
+    Ok(Contact { identifier, required_fields, status, request, fetched_at_ms, record })
 }
 
 /// The next kept replies, and whether each may mention the person.

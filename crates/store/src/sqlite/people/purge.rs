@@ -39,7 +39,7 @@ const LONGEST_READ: Duration = Duration::from_secs(2);
 /// What a purge did.
 ///
 /// Counts are of this call: what an earlier, interrupted call has removed is not among them.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Purged {
     /// Identifiers that are `not_sent` from now on.
     pub identifiers: u64,
@@ -57,22 +57,6 @@ pub struct Purged {
     pub cleaned: bool,
     /// Backups, complete or not, that may still have the data: delete them.
     pub leftovers: Vec<String>,
-}
-
-/// Nothing was purged, so nothing is in the log.
-impl Default for Purged {
-    fn default() -> Self {
-        Self {
-            identifiers: 0,
-            answers: 0,
-            contacts: 0,
-            intents: 0,
-            replies: 0,
-            credits: 0,
-            cleaned: true,
-            leftovers: Vec::new(),
-        }
-    }
 }
 
 impl Purged {
@@ -341,7 +325,7 @@ fn purge_some(
                 purged.answers += 1;
                 purged.contacts += u64::from(lookup.state == state::HIT);
                 if let Some(state::UNKNOWN | state::LEFT | state::DROPPED) =
-                    index::take(connection, key, *request)?
+                    index::delete(connection, key, *request)?
                 {
                     purged.identifiers += u64::from(!barred::is_barred(connection, key)?);
                     barred::bar_at(connection, key, at_ms.min(now_ms()), 0, 0)?;

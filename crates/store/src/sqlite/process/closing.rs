@@ -31,7 +31,7 @@ pub(crate) fn close(opening: Arc<Opening>) {
         drop(opening);
         return;
     }
-    let closing = registry.as_mut().and_then(|registry| registry.begin_closing(&opening));
+    let closing = registry.begin_closing(&opening);
     drop(registry);
     opening.end();
     drop(opening);
@@ -62,11 +62,7 @@ pub(super) fn finish(opening: Arc<Opening>) {
     }
     let Ok(mut registry) = registry::lock() else { return };
     if let Some(opening) = left.upgrade() {
-        let closing = if opening.is_used() {
-            None
-        } else {
-            registry.as_mut().and_then(|registry| registry.begin_closing(&opening))
-        };
+        let closing = if opening.is_used() { None } else { registry.begin_closing(&opening) };
         drop(registry);
         if closing.is_some() {
             opening.end();

@@ -18,6 +18,7 @@ use super::opening::{Opening, User};
 use super::{closing, open};
 
 /// A handle of a store in a file. Its clones, and all other handles of the same file in this process, share one opening.
+#[derive(Clone)]
 pub struct SqliteStore {
     /// `None` only while the handle is being dropped. Keeps the store open, unless all users have closed it.
     opening: Option<Arc<Opening>>,
@@ -32,17 +33,6 @@ pub struct SqliteStore {
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.path()).finish_non_exhaustive()
-    }
-}
-
-impl Clone for SqliteStore {
-    fn clone(&self) -> Self {
-        Self {
-            opening: self.opening.clone(),
-            runs: self.runs.clone(),
-            user: self.user.clone(),
-            interrupt: self.interrupt.clone(),
-        }
     }
 }
 

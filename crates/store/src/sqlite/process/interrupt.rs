@@ -1,6 +1,5 @@
 //! Interrupts a call to the store: the caller stops waiting at once, and the work ends at its next safe point.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -23,12 +22,6 @@ struct State {
 
 /// While this value exists, an interrupt ends the current statement of the connection.
 pub(crate) struct Listening(Interrupt);
-
-impl fmt::Debug for Interrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Interrupt").field(&self.0.interrupted).finish()
-    }
-}
 
 impl Interrupt {
     /// Interrupts all calls from now on. Never waits.

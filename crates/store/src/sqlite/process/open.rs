@@ -72,25 +72,22 @@ impl From<Error> for Trouble {
 /// opened or closed, a file in the place of a known one, the folder and its disk, a file that the parent process had open.
 fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<(Arc<Opening>, User), Trouble> {
     let mut registry = registry::lock()?;
-    if let Some(known) = known(registry.as_ref(), path) {
-        let known = same_service(known, service)?;
+    if let Some(known) = known(&registry, path) {
+        // A second enricher must not get the answers of another service because the file is open already.
+        check_service(&known.shared.identity.service, service)?;
         // Before another thread can see it as unused.
         let user = known.new_user();
         return Ok((known, user));
     }
-    refuse_reserved(registry.as_ref(), path)?;
-    refuse_replaced(registry.as_ref(), path)?;
+    refuse_reserved(&registry, path)?;
+    refuse_replaced(&registry, path)?;
     let failed = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(failed)?;
-    let unreadable = |error| {
-        failed(Fault::system(format_args!("the store {} cannot be looked at", path.display()), &error))
-    };
-    let file = platform::file_id(&path).map_err(unreadable)?;
-    if registry.as_ref().is_some_and(|registry| registry.inherited.contains(&file)) {
+    let file = platform::file_id(&path).map_err(|error| failed(open_files::not_found(&path, &error)))?;
+    if registry.inherited.contains(&file) {
         return Err(registry::forked_in_use().into());
     }
-    let reservation =
-        registry.as_mut().and_then(|registry| registry.reserve(file, &path)).ok_or(Trouble::Reserved)?;
+    let reservation = registry.reserve(file, &path).ok_or(Trouble::Reserved)?;
     drop(registry);
     let opening = Opening::new((&path, file), service, warnings, lock_timeout);
     let opening = Arc::new(opening.map_err(|fault| Trouble::Fault(fault, path))?);
@@ -109,25 +106,22 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
     between_forks(LOCK_TIMEOUT, || {
         // The registry stays locked, so that no other thread opens the file: closing this connection could drop its locks.
         let registry = registry::lock()?;
-        if let Some(known) = known(registry.as_ref(), path) {
+        if let Some(known) = known(&registry, path) {
             let service = known.shared.identity.service.clone();
             drop(registry);
             close(known);
             return Ok(service);
         }
-        refuse_reserved(registry.as_ref(), path)?;
+        refuse_reserved(&registry, path)?;
         let is_there = match path.metadata() {
             Ok(known) => known.is_file(),
             Err(error) if platform::is_absent(&error) => false,
-            Err(error) => {
-                let what = format_args!("the store {} cannot be looked at", path.display());
-                return Err(Fault::system(what, &error).into_error(path).into());
-            }
+            Err(error) => return Err(open_files::not_found(path, &error).into_error(path).into()),
         };
         if !is_there {
             return Err(Fault::absent(path).into());
         }
-        refuse_replaced(registry.as_ref(), path)?;
+        refuse_replaced(&registry, path)?;
         let read = || {
             let path = &*place::refuse_names(path)?;
             disks::refuse(path)?;
@@ -147,41 +141,36 @@ pub fn service_at(path: &Path) -> Result<String, Error> {
 pub(crate) fn alone<T>(path: &Path, act: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     let registry = loop {
         let registry = registry::lock()?;
-        if refuse_reserved(registry.as_ref(), path).is_ok() {
+        if refuse_reserved(&registry, path).is_ok() {
             break registry;
         }
         drop(registry);
         pause_shortly();
     };
-    if known(registry.as_ref(), path).is_some() {
+    if known(&registry, path).is_some() {
         return Err(Error::new(ErrorKind::Store, "the store is open in this process: close it first"));
     }
-    refuse_replaced(registry.as_ref(), path)?;
+    refuse_replaced(&registry, path)?;
     let done = act();
     drop(registry);
     done
 }
 
 /// Refuses a file that another thread is opening or closing. The caller unlocks the registry and tries again.
-fn refuse_reserved(registry: Option<&Registry>, path: &Path) -> Result<(), Trouble> {
-    if registry.is_some_and(|registry| registry.is_reserved(path)) { Err(Trouble::Reserved) } else { Ok(()) }
+fn refuse_reserved(registry: &Registry, path: &Path) -> Result<(), Trouble> {
+    if registry.is_reserved(path) { Err(Trouble::Reserved) } else { Ok(()) }
 }
 
 /// The opening of the file at this path, if this process has it open and nobody has begun to close it.
-fn known(registry: Option<&Registry>, path: &Path) -> Option<Arc<Opening>> {
-    registry?.openings.get(&platform::file_id(path).ok()?)?.upgrade()
+fn known(registry: &Registry, path: &Path) -> Option<Arc<Opening>> {
+    registry.openings.get(&platform::file_id(path).ok()?)?.upgrade()
 }
 
 /// Refuses a file that has replaced a file that this process still has open. The side files belong to the old file. Opening
 /// the new one would open and close them, which could drop the locks on them.
-fn refuse_replaced(registry: Option<&Registry>, path: &Path) -> Result<(), Error> {
+fn refuse_replaced(registry: &Registry, path: &Path) -> Result<(), Error> {
     let Some(path) = place::canonical(path) else { return Ok(()) };
-    let mut open = registry.iter().flat_map(|registry| registry.openings.values()).filter_map(Weak::upgrade);
+    let mut open = registry.openings.values().filter_map(Weak::upgrade);
     open.find(|opening| opening.shared.path == path)
         .map_or(Ok(()), |opening| Err(opening.shared.error(open_files::gone(&path))))
-}
-
-/// A second enricher must not get the answers of another service because the file is open already.
-fn same_service(opening: Arc<Opening>, service: &str) -> Result<Arc<Opening>, Error> {
-    check_service(&opening.shared.identity.service, service).map(|()| opening)
 }

@@ -7,7 +7,8 @@
 //! the child closes all descriptors of the parent's stores.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,19 +29,25 @@ use super::opening::Opening;
 /// There is one in each process. A child makes its own.
 #[derive(Default)]
 pub(super) struct Registry {
-    /// The process that it belongs to: after a fork, the child sees that it has its parent's.
+    /// The process that it belongs to, or 0 before it is first used: after a fork, the child sees that it has its
+    /// parent's.
     pid: u32,
     /// By the file's identity and not by its path, because a file may be reached by several paths.
-    pub(super) openings: HashMap<FileId, Weak<Opening>>,
+    pub(super) openings: BTreeMap<FileId, Weak<Opening>>,
     /// Files that a thread is opening or closing, each with its path. Both take long if another program keeps a lock, so
     /// the registry is not locked meanwhile, and no other thread may open such a file.
-    reserved: HashMap<FileId, PathBuf>,
+    reserved: BTreeMap<FileId, PathBuf>,
     /// Files that the parent process had open when it forked. If the parent did not announce the fork, SQLite's
     /// memory still has them open: they are not opened again.
     pub(super) inherited: Vec<FileId>,
 }
 
-static REGISTRY: Mutex<Option<Registry>> = Mutex::new(None);
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    pid: 0,
+    openings: BTreeMap::new(),
+    reserved: BTreeMap::new(),
+    inherited: Vec::new(),
+});
 
 /// Whether this process was forked while a store was in use. A thread of the parent may have been changing the
 /// registry or SQLite's memory at that moment. Processes that are forked from this one inherit the value.
@@ -52,7 +59,7 @@ static FORKED_IN_USE: AtomicBool = AtomicBool::new(false);
 /// order: the registry first, the threads last.
 struct Standstill {
     /// `None` if another thread had it locked for too long.
-    registry: Option<MutexGuard<'static, Option<Registry>>>,
+    registry: Option<MutexGuard<'static, Registry>>,
     parked: Vec<Parked>,
     /// Whether all threads have stopped in time.
     is_complete: bool,
@@ -79,7 +86,7 @@ fn is_forking() -> bool {
 ///
 /// # Errors
 /// In the middle of a fork, and in a child that was forked while a store was in use.
-pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
+pub(super) fn lock() -> Result<MutexGuard<'static, Registry>, Error> {
     if is_forking() {
         return Err(Error::new(
             ErrorKind::Store,
@@ -91,21 +98,25 @@ pub(super) fn lock() -> Result<MutexGuard<'static, Option<Registry>>, Error> {
     }
     let mut registry = crate::lock(&REGISTRY);
     let pid = process::id();
-    if registry.as_ref().is_none_or(|known| known.pid != pid) {
-        // The parent forked without announcing it, as through a C library.
-        let inherited = registry.take().map(|known| {
+    if registry.pid != pid {
+        let known = mem::replace(&mut *registry, Registry { pid, ..Registry::default() });
+        if known.pid != 0 {
+            // The parent forked without announcing it, as through a C library.
             platform::close_all_inherited();
-            let files = known.openings.keys().chain(known.reserved.keys()).copied().collect();
+            registry.inherited = known.openings.keys().chain(known.reserved.keys()).copied().collect();
             leak(known);
-            files
-        });
-        let inherited = inherited.unwrap_or_default();
-        *registry = Some(Registry { pid, inherited, ..Registry::default() });
+        }
     }
     Ok(registry)
 }
 
 impl Registry {
+    /// Whether no store is being opened or closed. The threads that do so cannot be stopped; an opening that waits for
+    /// another program's lock gives up by itself, and begins again after the fork.
+    fn is_quiet(&self) -> bool {
+        self.reserved.is_empty()
+    }
+
     /// Whether a thread is opening or closing the file at this path, or one that was there before.
     pub(super) fn is_reserved(&self, path: &Path) -> bool {
         if self.reserved.is_empty() {
@@ -143,30 +154,26 @@ pub(super) struct Reservation(FileId);
 impl Reservation {
     /// The file is open. From here on, other threads find this opening.
     pub(super) fn opened(self, opening: &Arc<Opening>) {
-        if let Some(known) = &mut *crate::lock(&REGISTRY) {
-            known.openings.retain(|_, opening| opening.strong_count() > 0);
-            known.openings.insert(self.0, Arc::downgrade(opening));
-            known.reserved.remove(&self.0);
-        }
+        let mut known = crate::lock(&REGISTRY);
+        known.openings.retain(|_, opening| opening.strong_count() > 0);
+        known.openings.insert(self.0, Arc::downgrade(opening));
+        known.reserved.remove(&self.0);
+        drop(known);
         // In one step with the above: the destructor could otherwise remove what another thread has begun since.
-        std::mem::forget(self);
+        mem::forget(self);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         // A fork may keep the registry locked for a moment.
-        if let Some(known) = &mut *crate::lock(&REGISTRY) {
-            known.reserved.remove(&self.0);
-        }
+        crate::lock(&REGISTRY).reserved.remove(&self.0);
     }
 }
 
 /// Waits until no other thread is opening or closing this file.
 pub(super) fn wait_until_free(file: FileId) {
-    while lock()
-        .is_ok_and(|registry| registry.as_ref().is_some_and(|known| known.reserved.contains_key(&file)))
-    {
+    while lock().is_ok_and(|registry| registry.reserved.contains_key(&file)) {
         pause_shortly();
     }
 }
@@ -188,8 +195,8 @@ pub(super) fn forked_in_use() -> Error {
 /// In a forked child: leaks the openings of the parent, whose threads do not exist here.
 fn leak(registry: Registry) {
     for known in registry.openings.into_values() {
-        std::mem::forget(known.upgrade());
-        std::mem::forget(known);
+        mem::forget(known.upgrade());
+        mem::forget(known);
     }
 }
 
@@ -208,16 +215,15 @@ pub fn before_fork(left: impl Fn() -> Duration) {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         };
-        if registry.as_ref().is_some_and(is_quiet) || left().is_zero() {
+        if registry.as_ref().is_some_and(|registry| registry.is_quiet()) || left().is_zero() {
             break registry;
         }
         drop(registry);
         pause_shortly();
     };
-    let mut is_complete = registry.as_ref().is_some_and(is_quiet);
-    let known = registry.iter().flat_map(|registry| registry.iter());
-    let openings: Vec<_> =
-        known.flat_map(|known| known.openings.values()).filter_map(Weak::upgrade).collect();
+    let mut is_complete = registry.as_ref().is_some_and(|registry| registry.is_quiet());
+    let openings = registry.iter().flat_map(|registry| registry.openings.values());
+    let openings: Vec<_> = openings.filter_map(Weak::upgrade).collect();
     let mut waiting = Vec::new();
     let (parked, stopped) = channel();
     for opening in openings {
@@ -226,7 +232,7 @@ pub fn before_fork(left: impl Fn() -> Duration) {
         waiting.extend(threads.into_iter().flatten());
         // If this is the last reference, it is not dropped: that would need the registry, which is locked.
         let still_held = Arc::strong_count(&opening) > 1;
-        if still_held { drop(opening) } else { std::mem::forget(opening) }
+        if still_held { drop(opening) } else { mem::forget(opening) }
     }
     drop(parked);
     for _ in 0..waiting.len() {
@@ -237,12 +243,6 @@ pub fn before_fork(left: impl Fn() -> Duration) {
     }
     let standstill = Standstill { registry, parked: waiting, is_complete, near, halt: Halt::begin() };
     FORKING.with(|forking| *forking.borrow_mut() = Some(standstill));
-}
-
-/// Whether no store is being opened or closed. The threads that do so cannot be stopped; an opening that waits for
-/// another program's lock gives up by itself, and begins again after the fork.
-fn is_quiet(registry: &MutexGuard<'_, Option<Registry>>) -> bool {
-    registry.as_ref().is_none_or(|known| known.reserved.is_empty())
 }
 
 /// To be called after the fork, in both processes, on the thread that forked.
@@ -256,9 +256,9 @@ pub fn after_fork() {
             FORKED_IN_USE.store(true, Ordering::Release);
         }
         if let Some(mut registry) = registry {
-            registry.take().into_iter().for_each(leak);
+            leak(mem::take(&mut *registry));
         }
-        std::mem::forget((parked, halt));
+        mem::forget((parked, halt));
         return;
     }
     drop(registry);

@@ -31,13 +31,8 @@ pub(crate) fn put(connection: &Connection, mut rows: Vec<AnswerRow>) -> Result<(
     Ok(())
 }
 
-/// Deletes the answer to one lookup of a request.
-pub(crate) fn delete(connection: &Connection, key: Key, request: i64) -> Result<(), Fault> {
-    take(connection, key, request).map(drop)
-}
-
 /// Deletes the answer of a request to a lookup, and returns its state.
-pub(crate) fn take(connection: &Connection, key: Key, request: i64) -> Result<Option<u8>, Fault> {
+pub(crate) fn delete(connection: &Connection, key: Key, request: i64) -> Result<Option<u8>, Fault> {
     query::find(
         connection,
         "DELETE FROM answer WHERE key = ?1 AND request = ?2 RETURNING state",

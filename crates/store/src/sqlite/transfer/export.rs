@@ -2,7 +2,6 @@
 //!
 //! Nothing is held between two lines: each page is read in a transaction of its own, so an export may take hours.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -20,26 +19,18 @@ use super::super::threads::Shared;
 /// The number of blocks that are read together.
 const PAGE: i64 = 64;
 
-/// The answers of a store, one JSON object a line, in the order of the requests. Answers that arrive meanwhile may be
-/// missing.
-///
-/// If the store is closed meanwhile, the next page is an error.
-#[derive(Debug)]
-pub struct Export {
-    store: SqliteStore,
-    /// Of the last page, not handed out yet.
-    lines: VecDeque<String>,
-    /// The last block that was read; `None` if there are no more.
-    after: Option<i64>,
-}
-
 impl SqliteStore {
-    /// Every answer as JSON Lines: `field_type`, `value` (the canonical form), `required_fields`,
-    /// `status`, `fetched_at` (RFC 3339), `request` (its number in the journal) and, for a contact,
-    /// `enriched_contact`, else `reason`. If a lookup was sent again, each answer has its line.
-    #[must_use]
-    pub fn export(&self) -> Export {
-        Export { store: self.clone(), lines: VecDeque::new(), after: Some(0) }
+    /// The next answers as JSON Lines, and the number to pass as `after` for those that follow; begin with 0. `None` at
+    /// the end. In the order of the requests; answers that arrive meanwhile may be missing.
+    ///
+    /// A line has `field_type`, `value` (the canonical form), `required_fields`, `status`, `fetched_at` (RFC 3339),
+    /// `request` (its number in the journal) and, for a contact, `enriched_contact`, else `reason`. If a lookup was sent
+    /// again, each answer has its line. There are no lines if all these answers were purged.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn export(&self, after: i64) -> Result<Option<(Vec<String>, i64)>, Error> {
+        self.read(move |connection, shared| page(connection, shared, after))
     }
 
     /// The kept reply of a request that was charged and could not be read completely, as it arrived; `None` if there is
@@ -55,44 +46,16 @@ impl SqliteStore {
     }
 }
 
-impl Iterator for Export {
-    type Item = Result<String, Error>;
-
-    /// After an error there are no more lines.
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.lines.is_empty() {
-            let after = self.after?;
-            let page = self.store.read(move |connection, shared| page(connection, shared, after));
-            match page {
-                Ok(Some((lines, last))) => {
-                    self.lines = lines;
-                    self.after = Some(last);
-                }
-                Ok(None) => self.after = None,
-                Err(error) => {
-                    self.after = None;
-                    return Some(Err(error));
-                }
-            }
-        }
-        self.lines.pop_front().map(Ok)
-    }
-}
-
 /// Without the index: a block has all that a line needs, but for the time and the required fields of its request.
-fn page(
-    connection: &Connection,
-    shared: &Shared,
-    after: i64,
-) -> Result<Option<(VecDeque<String>, i64)>, Fault> {
-    let (mut lines, mut last) = (VecDeque::new(), None);
+fn page(connection: &Connection, shared: &Shared, after: i64) -> Result<Option<(Vec<String>, i64)>, Fault> {
+    let (mut lines, mut last) = (Vec::new(), None);
     for (id, packed) in block_table::after(connection, after, PAGE)? {
         let (request, _) = block_start(id);
         let (required, at_ms) = requests::required_and_time(connection, request)?;
         let fields = shared.field_sets.get(connection, required)?;
         for lookup in DecodedBlock::decode(&packed)?.lookups() {
             if let Some(identifier) = &lookup.identifier {
-                lines.push_back(line(identifier, &fields, lookup.state, &lookup.body, request, at_ms));
+                lines.push(line(identifier, &fields, lookup.state, &lookup.body, request, at_ms));
             }
         }
         last = Some(id);

@@ -135,7 +135,7 @@ struct Here {
 
 /// Finds the request with this token, by the index.
 fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
-    let here: Option<(i64, bool, bool, i64, i64)> = query::find_row(
+    let here = query::find_row(
         connection,
         "SELECT id, settled_ms IS NOT NULL, outcome IS ?2, credits, in_doubt FROM request WHERE token = ?1",
         params![token, RequestOutcome::Left.as_str()],
@@ -152,19 +152,17 @@ fn here(connection: &Connection, token: Token) -> Result<Option<Here>, Fault> {
 /// The requests about which the other store may know more than this one.
 ///
 /// This is a guess from a moment before the transaction; `take_over` decides again.
-fn news(connection: &Connection, mut heads: Vec<Head>) -> Result<Vec<Head>, Fault> {
-    let mut failed = None;
-    heads.retain(|head| match here(connection, head.token) {
-        Ok(Some(here)) => {
+fn news(connection: &Connection, heads: Vec<Head>) -> Result<Vec<Head>, Fault> {
+    let mut news = Vec::new();
+    for head in heads {
+        let is_news = here(connection, head.token)?.is_none_or(|here| {
             here.settled && (here.left && !head.left || head.doubtful || here.in_doubt > head.in_doubt)
+        });
+        if is_news {
+            news.push(head);
         }
-        Ok(None) => true,
-        Err(fault) => {
-            failed = Some(fault);
-            false
-        }
-    });
-    failed.map_or(Ok(heads), Err)
+    }
+    Ok(news)
 }
 
 /// Takes over a page of requests in the present transaction.

@@ -16,6 +16,5 @@ mod merge;
 mod migrate;
 mod other_store;
 
-pub use export::Export;
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};

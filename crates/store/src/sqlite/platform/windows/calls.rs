@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Storage::FileSystem::{
-    BY_HANDLE_FILE_INFORMATION, CREATE_NEW, CreateDirectoryW, CreateFileW, FILE_FLAG_OPEN_REPARSE_POINT,
-    FILE_ID_INFO, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FileIdInfo, GetDriveTypeW,
+    BY_HANDLE_FILE_INFORMATION, CreateDirectoryW, CreateFileW, FILE_FLAG_OPEN_REPARSE_POINT, FILE_ID_INFO,
+    FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE, FileIdInfo, GetDriveTypeW,
     GetFileInformationByHandle, GetFileInformationByHandleEx, GetVolumeInformationW, GetVolumePathNameW,
     LOCKFILE_EXCLUSIVE_LOCK, LOCKFILE_FAIL_IMMEDIATELY, LockFileEx, MOVEFILE_WRITE_THROUGH, MoveFileExW,
-    OPEN_ALWAYS, UnlockFileEx,
+    UnlockFileEx,
 };
 use windows_sys::Win32::System::IO::OVERLAPPED;
 use windows_sys::Win32::System::Memory::{
@@ -46,21 +46,10 @@ pub(super) fn done(result: i32) -> io::Result<()> {
 
 // ---- files ----
 
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Create {
-    /// It must not exist.
-    New,
-    IfAbsent,
-}
-
 /// Opens a file to read and write; if it is created, for its owner alone. A symbolic link itself is opened, not the
-/// file that it leads to.
-pub(super) fn open(path: &Path, create: Create) -> io::Result<File> {
+/// file that it leads to. `create` is the system's number: `CREATE_NEW`, `OPEN_ALWAYS`.
+pub(super) fn open(path: &Path, create: u32) -> io::Result<File> {
     let path = wide(path)?;
-    let how = match create {
-        Create::New => CREATE_NEW,
-        Create::IfAbsent => OPEN_ALWAYS,
-    };
     with_private_attributes(|attributes| {
         // SAFETY: the path ends with a zero, the attributes live until the call returns, and the handle is nobody
         // else's.
@@ -70,7 +59,7 @@ pub(super) fn open(path: &Path, create: Create) -> io::Result<File> {
                 GENERIC_READ | GENERIC_WRITE,
                 FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
                 attributes,
-                how,
+                create,
                 FILE_FLAG_OPEN_REPARSE_POINT,
                 ptr::null_mut(),
             );
@@ -90,8 +79,9 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     with_private_attributes(|attributes| done(unsafe { CreateDirectoryW(path.as_ptr(), attributes) }))?
 }
 
-/// Renames a file. Fails if the new name exists. Returns when the new name is on the disk.
-pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+/// Renames a file. Fails if the new name exists, even if it was created at this moment. Returns when the new name is on
+/// the disk.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     let (from, to) = (wide(from)?, wide(to)?);
     // SAFETY: both paths end with a zero.
     done(unsafe { MoveFileExW(from.as_ptr(), to.as_ptr(), MOVEFILE_WRITE_THROUGH) })

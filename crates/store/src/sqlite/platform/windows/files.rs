@@ -1,4 +1,4 @@
-//! Files that only their owner can read, the identity of a file, and renames that replace nothing.
+//! Files that only their owner can read, and the identity of a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,12 +7,11 @@ use std::path::Path;
 
 use windows_sys::Win32::Foundation::ERROR_CANT_ACCESS_FILE;
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES,
+    CREATE_NEW, FILE_FLAG_BACKUP_SEMANTICS, FILE_FLAG_OPEN_REPARSE_POINT, FILE_READ_ATTRIBUTES, OPEN_ALWAYS,
 };
 
 use super::super::{FileStatus, OthersAccess};
-use super::calls::{self, Create};
-use super::{access_list, security};
+use super::{access_list, calls, security};
 
 /// The status of the file or folder at this path. Programs that do not share the file do not keep us from that.
 pub(crate) fn status(path: &Path) -> io::Result<FileStatus> {
@@ -63,7 +62,7 @@ fn descriptor_and_user(path: &Path) -> io::Result<(String, String)> {
 /// Opens a file to read and write, and creates it for its owner alone if it does not exist. Refuses symbolic links
 /// and files with hard links, because the caller would write to another file.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    let file = calls::open(path, Create::IfAbsent)?;
+    let file = calls::open(path, OPEN_ALWAYS)?;
     let known = file.metadata()?;
     if known.file_type().is_symlink() {
         return Err(io::Error::from_raw_os_error(ERROR_CANT_ACCESS_FILE.cast_signed()));
@@ -77,7 +76,7 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
 
 /// Creates a file that only its owner can read. Fails if the name exists, even as a symbolic link.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    calls::open(path, Create::New)
+    calls::open(path, CREATE_NEW)
 }
 
 /// Creates a folder, and those above it that do not exist, for their owner alone.
@@ -121,11 +120,6 @@ pub(crate) fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result
 /// Writes the content of a file to the disk.
 pub(crate) fn sync_data(file: &File) -> io::Result<()> {
     file.sync_data()
-}
-
-/// Renames a file. Fails if the new name exists, even if it was created at this moment.
-pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    calls::rename_new(from, to)
 }
 
 /// Sets whether others than the owner may read a file.

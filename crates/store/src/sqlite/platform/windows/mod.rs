@@ -10,16 +10,16 @@ mod locks;
 mod security;
 mod system_calls;
 
-pub(crate) use calls::SharedByte;
+pub(crate) use calls::{SharedByte, rename_new};
 pub(crate) use disk_kind::disk_kind;
 #[cfg(test)]
 pub(crate) use errors::ADVICE;
-pub(crate) use errors::{CHECK_ACCESS, advice, has_no_locks, may_pass};
+pub(crate) use errors::{CHECK_ACCESS, advice, may_pass};
 #[cfg(test)]
 pub(crate) use files::set_others_may_read;
 pub(crate) use files::{
     access_of_others, create_private, create_private_folder, is_anothers, is_taken, open_private, read_at,
-    rename_new, status, status_of, sync_data, write_at,
+    status, status_of, sync_data, write_at,
 };
 pub(crate) use listed::{Halt, Listed, close_all_inherited};
 pub(crate) use locks::{is_locked, is_used, lock_byte, locks_last, share_byte, unlock_byte};
