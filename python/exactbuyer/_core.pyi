@@ -221,7 +221,7 @@ class Batches:
 class CsvSplitter:
     """Cuts a CSV file into records. Raises `ValueError`, with the line, for one that is not a record.
 
-    The first `preamble` bytes come before the header, and are skipped.
+    The first `preamble` bytes, which come before the header, are written again unchanged and not looked up.
     """
 
     def __new__(cls, delimiter: int, preamble: int = 0) -> CsvSplitter: ...
@@ -410,7 +410,7 @@ class Run:
         """The progress, under the names of `exactbuyer.Progress`."""
 
 def reserved_end(path: Path) -> str | None:
-    """The end of this name that no store and no output may have; `None` if it has none."""
+    """The reserved end of the path's name, such as `-wal`, which no store or output may have, or `None`."""
 
 def service_of(base_url: str) -> str:
     """The service at this address: its host, or `loopback`. Raises `ConfigError` if it is not an address."""
@@ -461,7 +461,10 @@ class Store:
     def reconcile(self, month: str, invoiced: int, time_zone: str) -> dict[str, Any]: ...
     def info(self) -> dict[str, Any]: ...
     def export(self, after: int) -> tuple[list[str], int] | None:
-        """Some answers as lines of JSON, and the number to pass for the next ones; `None` at the end."""
+        """The next answers as lines of JSON, and the number to pass as `after` for those that follow.
+
+        Begin with 0; `None` at the end.
+        """
 
     def backup(self, to: Path) -> None: ...
     def merge(self, other: Path) -> dict[str, Any]: ...

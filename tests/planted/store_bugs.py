@@ -210,8 +210,8 @@ STORE_TEST_BUGS = (
         "a store is created in a synchronised folder",
         "files::a_synchronised_folder_is_refused_for_a_new_store_and_an_existing_store_gives_a_warning",
         DISKS,
-        "    let Some(why) = why else { return Ok(None) };\n",
-        "    let Some(why) = why.filter(|_| false) else { return Ok(None) };\n",
+        "    let Some(Untrusted { why, only_new }) = why else { return Ok(None) };\n",
+        "    let Some(Untrusted { why, only_new }) = why.filter(|_| false) else { return Ok(None) };\n",
     ),
     Bug(
         "a store that gets a second hard link while in use is still written to",

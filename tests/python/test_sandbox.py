@@ -144,6 +144,15 @@ def test_a_value_that_no_row_could_match_is_refused(value: str, why: str) -> Non
                 ask()
             assert str(refused.value).startswith(f"it is not an identifier ({why}")
             assert "default_region" not in str(refused.value)
+            assert "field_type" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [None, 2015550123, ["ana@x.example"], ("email", "ana@x.example")])
+def test_the_sandbox_takes_one_identifier_as_a_string(value: Any) -> None:
+    with Sandbox() as sandbox:
+        for ask in (sandbox.nobody, sandbox.reject, sandbox.ledger.times_billed, sandbox.ledger.times_asked):
+            with pytest.raises(TypeError, match="must be a string"):
+                ask(value)
 
 
 @pytest.mark.parametrize(

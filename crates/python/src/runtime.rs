@@ -34,7 +34,7 @@ pub(super) use exactbuyer_core::lock;
 const WORKERS: usize = 1;
 
 /// A value of the process that made it. A forked child can neither use nor drop it, because its threads do not exist
-/// there. Its own process drops it with the interpreter released, as [`drop_detached`] does.
+/// there. In its own process, it is dropped with the interpreter released: see [`drop_detached`].
 ///
 /// It compares process ids, not threads: any thread of the right process may use it. After a fork the child
 /// sees the same memory, finds another id, and gets `None`. Then it makes a value of its own.

@@ -70,7 +70,7 @@ def not_an_identifier(read: Rows, words: Mapping[str, str] = PYTHON) -> InvalidI
 
     Args:
         read: The value, read as a row.
-        words: What its advice is called where the value was given.
+        words: The words for the advice, if the caller has other arguments than `enrich`.
     """
     why = next((reason for _, reason in read.invalid()), "there is nothing in it")
     return InvalidIdentifierError(

@@ -73,21 +73,24 @@ _WORDS = {
 
 
 def sent_for(value: str) -> Rows:
-    """The identifier that this package sends for a value, by the first field type that can read it.
+    """Reads a value as a row: without a field type, or else with the first one that can read it.
 
     The sandbox compares spellings by simpler rules of its own, so what it stored for another spelling might
     match no request.
 
     Raises:
-        InvalidIdentifierError: It is never sent. No row could match it, so a test that names it would check
-            nothing.
+        InvalidIdentifierError: The value is never sent. No row could match it, so a test that names it would
+            check nothing.
+        TypeError: The value is not a string.
     """
+    if not isinstance(value, str):
+        raise TypeError(f"value must be a string, not {type(value).__name__}")
     check_text("value", value)
-    reads = [Rows([value], field_type=field_type) for field_type in (None, *FIELD_TYPES)]
-    for read in reads:
+    for field_type in (None, *FIELD_TYPES):
+        read = Rows([value], field_type=field_type)
         if read.asking():
             return read
-    raise not_an_identifier(reads[0], _WORDS)
+    raise not_an_identifier(Rows([value]), _WORDS)
 
 
 class Ledger:

@@ -25,6 +25,8 @@ _BEGINS = b'{"field_type":"'
 # Rows to look up, as the API spells them, begin like a line of an export, but have no time.
 _FETCHED = b'"fetched_at":"'
 _LINE_BYTES = 65_536
+# At least so many lines are written together: they are a row group of Parquet.
+_LINES = 1_000
 _CONTACT = '"enriched_contact":'
 
 _Read: TypeAlias = Callable[[int], tuple[list[str], int] | None]
@@ -68,12 +70,17 @@ def write_export(read: _Read, path: Path, store: Path, *, force: bool) -> int:
 
 
 def _pages(read: _Read) -> Iterator[list[str]]:
+    lines: list[str] = []
     after = 0
+    # All answers of a page may have been purged.
     while page := read(after):
-        lines, after = page
-        # All answers of a page may have been purged.
-        if lines:
+        more, after = page
+        lines += more
+        if len(lines) >= _LINES:
             yield lines
+            lines = []
+    if lines:
+        yield lines
 
 
 def _is_export(path: Path) -> bool:

@@ -278,7 +278,7 @@ class Store(StoreFile):
         """
         hidden, path = Hidden(path), ""
         file = file_at("path", hidden)
-        return write_export(lambda after: opened(self).export(after), file, self._path, force=force)
+        return write_export(opened(self).export, file, self._path, force=force)
 
     def backup(self, path: str | PathLike[str]) -> Path:
         """Copies the store as it is at this moment to a new file that only its owner can read.

@@ -88,6 +88,7 @@ pub(super) struct Lookups {
     hasher: DefaultHashBuilder,
     /// Whether no more rows come. Then a lookup is forgotten as soon as no row names it.
     sealed: bool,
+    /// In rows; `None`: [`WINDOW`].
     window: Option<u64>,
     /// The lookups that the rows of the window named, in order. Only used if it is not known
     /// which rows will come.

@@ -255,6 +255,7 @@ impl Engine {
         let key = call.api_key.take();
         let mut slot = lock(&self.live);
         if slot.as_ref().and_then(OfProcess::get).is_none() {
+            // The value before belongs to another process, so it is forgotten: nothing is dropped under the lock.
             *slot = Some(OfProcess::new(Live::default()));
         }
         let Some(live) = slot.as_mut().and_then(OfProcess::get_mut) else {

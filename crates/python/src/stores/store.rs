@@ -36,7 +36,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(after_fork, module)?)
 }
 
-/// The end of this name that no store and no output may have; `None` if it has none.
+/// The reserved end of the path's name, such as `-wal`, which no store or output may have; `None` if it has none.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "as pyo3 passes it")]
 fn reserved_end(path: PathBuf) -> Option<&'static str> {
@@ -139,6 +139,7 @@ impl Store {
             None => SqliteStore::open(&path, &sqlite::service_at(&path)?),
         })?;
         let before = lock(&self.open).replace(OfProcess::new(opened.clone()));
+        // Not while locked: the drop releases the interpreter.
         drop(before);
         Ok(opened)
     }
@@ -251,7 +252,8 @@ impl Store {
         self.ask(py, SqliteStore::info).map(Serialized)
     }
 
-    /// The answers in parts, as lines of JSON: pass the number beside some lines to get the next ones.
+    /// The next answers as lines of JSON, and the number to pass as `after` for those that follow, beginning with 0;
+    /// `None` at the end.
     fn export(&self, py: Python<'_>, after: i64) -> PyResult<Option<(Vec<String>, i64)>> {
         self.ask(py, move |store| store.export(after))
     }
@@ -281,7 +283,7 @@ impl Store {
     fn purge(&self, py: Python<'_>, rows: &Rows) -> PyResult<Serialized<sqlite::Purged>> {
         let identifiers = rows.identifiers()?;
         self.ask(py, move |store| {
-            // As long as nothing was purged, nothing is in the log.
+            // Without a purge, the log has nothing to clean.
             let mut sum = sqlite::Purged { cleaned: true, ..sqlite::Purged::default() };
             for identifier in &identifiers {
                 sum.add(store.purge(identifier)?);

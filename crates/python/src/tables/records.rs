@@ -60,7 +60,8 @@ pub(crate) struct CsvSplitter {
 
 #[pymethods]
 impl CsvSplitter {
-    /// The preamble is bytes such as lines above the header. They are written again, and none of them is looked up.
+    /// `preamble` is the number of bytes before the header, such as those of notes. They are written again unchanged and
+    /// are not looked up.
     #[new]
     #[pyo3(signature = (delimiter, preamble=0))]
     fn new(delimiter: u8, preamble: usize) -> Self {

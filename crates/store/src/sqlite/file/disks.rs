@@ -36,8 +36,8 @@ struct Place<'a> {
 struct Untrusted {
     /// Where it lies, and what is wrong there.
     why: String,
-    /// Whether only a new store is refused. Otherwise one that exists is refused, too: its locks would not keep others
-    /// from paying twice.
+    /// Whether a store that exists may still be used. If not, it is refused, too: its locks would not keep others from
+    /// paying twice.
     only_new: bool,
 }
 
@@ -163,8 +163,7 @@ pub(crate) fn refuse(path: &Path) -> Result<Option<String>, Fault> {
 }
 
 fn judged(path: &Path, why: Option<Untrusted>) -> Result<Option<String>, Fault> {
-    let Some(why) = why else { return Ok(None) };
-    let Untrusted { why, only_new } = why;
+    let Some(Untrusted { why, only_new }) = why else { return Ok(None) };
     let (path, file) = (path.display(), path.metadata());
     // An empty file is no store.
     if only_new && file.is_ok_and(|file| file.is_file() && file.len() > 0) {

@@ -119,17 +119,20 @@ impl Fault {
         };
         let code = error.sqlite_error_code();
         let what = match (code, platform::failed_call()) {
+            // For the log's index, SQLite reports the same if the system had no locks left.
+            (Some(ErrorCode::DatabaseBusy), Some(error)) if platform::has_no_locks(&error) => {
+                platform::advice(&error)
+            }
+            (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => {
+                "another program keeps it locked: let that finish, and run this again".into()
+            }
             (Some(ErrorCode::OperationInterrupted), _) => {
                 return Self::interrupted().into_error(path);
             }
             (Some(ErrorCode::DiskFull), _) => "the disk is full: make room, and run this again".into(),
             (Some(ErrorCode::OutOfMemory), _) => NO_MEMORY.into(),
-            // SQLite has one code for many reasons: it also reports a lock of another program if the system has no locks
-            // left. The system's error is the right one.
+            // SQLite has one code for many reasons. The system's error is the right one.
             (_, Some(error)) => platform::advice(&error),
-            (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), None) => {
-                "another program keeps it locked: let that finish, and run this again".into()
-            }
             (
                 Some(
                     ErrorCode::ReadOnly

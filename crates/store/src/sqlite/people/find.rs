@@ -62,9 +62,9 @@ impl SqliteStore {
         if let Target::Identifier(identifier) = target {
             let (identifier, replies) = (identifier.clone(), self.search_replies(&matcher)?.found);
             found.extend(self.read(move |connection, shared| {
-                let contact =
+                let unreadable =
                     |request| contact(connection, shared, request, (identifier.clone(), "unreadable", None));
-                replies.into_iter().map(contact).collect::<Result<Vec<_>, _>>()
+                replies.into_iter().map(unreadable).collect::<Result<Vec<_>, _>>()
             })?);
         }
         Ok(found)

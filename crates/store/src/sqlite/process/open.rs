@@ -83,7 +83,10 @@ fn open_now(path: &Path, service: &str, lock_timeout: Duration) -> Result<(Arc<O
     refuse_replaced(&registry, path)?;
     let failed = |fault: Fault| Trouble::Fault(fault, path.to_owned());
     let (path, warnings) = place::prepare(path).map_err(failed)?;
-    let file = platform::file_id(&path).map_err(|error| failed(open_files::not_found(&path, &error)))?;
+    let unreadable = |error| {
+        failed(Fault::system(format_args!("the store {} cannot be looked at", path.display()), &error))
+    };
+    let file = platform::file_id(&path).map_err(unreadable)?;
     if registry.inherited.contains(&file) {
         return Err(registry::forked_in_use().into());
     }

@@ -29,8 +29,7 @@ use super::opening::Opening;
 /// There is one in each process. A child makes its own.
 #[derive(Default)]
 pub(super) struct Registry {
-    /// The process that it belongs to, or 0 before it is first used: after a fork, the child sees that it has its
-    /// parent's.
+    /// The process that it belongs to; 0 before its first use. After a fork, the child sees its parent's id here.
     pid: u32,
     /// By the file's identity and not by its path, because a file may be reached by several paths.
     pub(super) openings: BTreeMap<FileId, Weak<Opening>>,

@@ -1,6 +1,6 @@
 //! Exports all answers as lines of JSON, for other tools and for users who leave.
 //!
-//! Nothing is held between two lines: each page is read in a transaction of its own, so an export may take hours.
+//! Nothing is held between two pages: each page is read in a transaction of its own, so an export may take hours.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ impl SqliteStore {
     ///
     /// A line has `field_type`, `value` (the canonical form), `required_fields`, `status`, `fetched_at` (RFC 3339),
     /// `request` (its number in the journal) and, for a contact, `enriched_contact`, else `reason`. If a lookup was sent
-    /// again, each answer has its line. There are no lines if all these answers were purged.
+    /// again, each answer has its line. A page without lines is not the end: its answers may have been purged.
     ///
     /// # Errors
     /// If the store cannot be read.

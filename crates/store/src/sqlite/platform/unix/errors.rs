@@ -28,6 +28,11 @@ pub(crate) fn advice(error: &io::Error) -> String {
     words.to_owned()
 }
 
+/// Whether the system has no more locks to give.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOLCK)
+}
+
 /// Whether the same call may succeed a moment later, so that the error says nothing about the disk.
 pub(crate) fn may_pass(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|error| error == libc::EINTR || is_passing(error))

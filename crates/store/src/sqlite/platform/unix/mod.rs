@@ -12,7 +12,7 @@ pub(crate) use descriptors::{Halt, Listed, close_all_inherited};
 pub(crate) use disk_kind::disk_kind;
 #[cfg(test)]
 pub(crate) use errors::ADVICE;
-pub(crate) use errors::{CHECK_ACCESS, advice, may_pass};
+pub(crate) use errors::{CHECK_ACCESS, advice, has_no_locks, may_pass};
 #[cfg(test)]
 pub(crate) use files::set_others_may_read;
 pub(crate) use files::{

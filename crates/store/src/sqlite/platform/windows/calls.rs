@@ -47,7 +47,7 @@ pub(super) fn done(result: i32) -> io::Result<()> {
 // ---- files ----
 
 /// Opens a file to read and write; if it is created, for its owner alone. A symbolic link itself is opened, not the
-/// file that it leads to. `create` is the system's number: `CREATE_NEW`, `OPEN_ALWAYS`.
+/// file that it leads to. `create` is the system's number, such as `CREATE_NEW`.
 pub(super) fn open(path: &Path, create: u32) -> io::Result<File> {
     let path = wide(path)?;
     with_private_attributes(|attributes| {

@@ -38,6 +38,11 @@ pub(crate) fn advice(error: &io::Error) -> String {
     words.to_owned()
 }
 
+/// Whether the system has no more locks to give. On this system that is a lack of memory.
+pub(crate) fn has_no_locks(_: &io::Error) -> bool {
+    false
+}
+
 /// Whether a lock was refused because somebody else has it.
 pub(super) fn is_locked_out(error: &io::Error) -> bool {
     number_of(error) == Some(ERROR_LOCK_VIOLATION)
