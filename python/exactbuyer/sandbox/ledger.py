@@ -72,7 +72,7 @@ _WORDS = {
 }
 
 
-def sent_for(value: str) -> Rows:
+def sent_for(value: object) -> Rows:
     """Reads a value as a row: without a field type, or else with the first one that can read it.
 
     The sandbox compares spellings by simpler rules of its own, so what it stored for another spelling might
