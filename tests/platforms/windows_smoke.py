@@ -26,7 +26,8 @@ def main() -> None:
 
 def store(folder: Path) -> None:
     """What a store does."""
-    path = folder / "made for it" / "people.db"
+    path = folder / "of its own" / "people.db"
+    path.parent.mkdir()
     with BulkEnricher.sandbox(store=path) as enricher:
         first = enricher.enrich(PEOPLE).receipt
         second = enricher.enrich(PEOPLE + NEW).receipt
