@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .columns import ColumnCount, columns_of_core, skipped_notes
 from .message import PYTHON, Message, Term, said
 from .results import Problem
-from .wording import count, duration, html_table, money, span, span_of, text_table
+from .wording import count, duration, html_table, money, plain, span, span_of, text_table
 
 if TYPE_CHECKING:
     from exactbuyer.settings import Settings
@@ -149,8 +148,7 @@ class Plan:
             >>> plan["max_credits"], plan["to_send"], plan["problems"][0][:2]
             (1, [1, 1], [1, 'invalid'])
         """
-        fields: dict[str, Any] = json.loads(json.dumps(vars(self), default=str))
-        return fields
+        return plain(vars(self))
 
     def as_text(self, *, words: Mapping[str, str] = PYTHON) -> str:
         """The plan as a small table, in the words of an audience."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -14,7 +13,7 @@ from exactbuyer import exceptions
 
 from .columns import ColumnCount, added, columns_of_core, skipped_notes
 from .message import PYTHON, said
-from .wording import count, duration, html_table, money, text_table, utc_text, with_times
+from .wording import count, duration, html_table, money, plain, text_table, utc_text, with_times
 
 
 class Note(NamedTuple):
@@ -275,8 +274,7 @@ class Receipt:
             >>> receipt["rows"], receipt["credits"]
             (3, 2)
         """
-        plain: dict[str, Any] = json.loads(json.dumps(vars(self), default=_as_text))
-        return plain
+        return plain(vars(self))
 
     def as_text(
         self,
@@ -380,10 +378,6 @@ class Receipt:
         if self.credits_in_doubt:
             charged += f" (+ up to {doubt} in doubt)"
         return f"{charged} in {count(self.requests, 'request')}"
-
-
-def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _added(some: tuple[Note, ...], more: tuple[Note, ...]) -> tuple[Note, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
@@ -146,6 +147,16 @@ def with_times(fields: Mapping[str, Any]) -> dict[str, Any]:
         name.removesuffix("_ms"): from_ms(value) if name.endswith("_ms") and value is not None else value
         for name, value in fields.items()
     }
+
+
+def plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as numbers, texts, lists and `None`: a moment as text in ISO 8601, a `Decimal` as its digits."""
+
+    def as_text(value: object) -> str:
+        return value.isoformat() if isinstance(value, datetime) else str(value)
+
+    of_json: dict[str, Any] = json.loads(json.dumps(dict(fields), default=as_text))
+    return of_json
 
 
 def to_ms(at: datetime) -> int:
