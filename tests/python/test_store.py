@@ -333,3 +333,17 @@ def test_an_enricher_lets_go_of_its_store(sandbox: Sandbox, path: Path) -> None:
         warnings.simplefilter("error")
         assert people.store.info().requests == 1
         people.store.close()
+
+
+def test_an_export_of_several_pages_has_every_answer_once(tmp_path: Path, everybody: Sandbox) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    people = [f"p{number}@acme.example" for number in range(1_500)]
+    path = tmp_path / "people.db"
+    # A page has 64 blocks, which are 64 requests here.
+    with BulkEnricher(everybody.api_key, base_url=everybody.url, store=path, chunk_size=10) as enricher:
+        enricher.enrich(people)
+        assert enricher.store.export(tmp_path / "people.parquet") == len(people)
+    with parquet.ParquetFile(tmp_path / "people.parquet") as export:
+        assert sorted(export.read(["value"])["value"].to_pylist()) == sorted(people)
+        groups = [export.metadata.row_group(nth).num_rows for nth in range(export.num_row_groups)]
+    assert groups == [1_280, 220], "several pages are written together, but not all"
