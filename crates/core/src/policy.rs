@@ -19,8 +19,10 @@ const LONGEST_REMEMBERED: Duration = Duration::from_hours(24);
 /// The shortest pause: if a 429 asks for no pause, the next request would get a 429, too.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A 503 that took longer than this and has no `Retry-After` probably came from a gateway that gave
-/// up while the service was still working. So the request may have been charged.
+/// A 503 that took longer than this probably came from a gateway that gave up while the service was
+/// still working. So the request may have been charged. A `Retry-After` says nothing about that:
+/// Varnish adds one to each 503 of its own, also if the service was too slow
+/// (`vcl_backend_error` in its built-in configuration).
 const PATIENCE_OF_A_GATEWAY: Duration = Duration::from_secs(10);
 
 /// The status of a proxy that asks for a user name and a password, or refuses them.
@@ -42,7 +44,7 @@ pub enum Verdict {
         cause: Message,
         /// The error to report if no attempt succeeds.
         trouble: Error,
-        /// The wait that the service asked for.
+        /// The wait that the service asked for, if it did: the shortest one that is allowed.
         wait: Option<Duration>,
         /// Whether this shows that the service cannot keep up.
         congested: bool,
@@ -111,7 +113,7 @@ fn judge_refusal(reply: &Reply, took: Duration) -> Verdict {
         TOO_MANY => {
             Verdict::Paused(reply.retry_after.unwrap_or(WINDOW).clamp(SHORTEST_PAUSE, LONGEST_REMEMBERED))
         }
-        503 if reply.retry_after.is_none() && took > PATIENCE_OF_A_GATEWAY => Verdict::Unknown {
+        503 if took > PATIENCE_OF_A_GATEWAY => Verdict::Unknown {
             reason: format!("the service answered 503 after {} s", took.as_secs()),
             congested: true,
         },
@@ -232,8 +234,10 @@ mod tests {
         }
         assert!(matches!(reply(408, None, 60), Verdict::Later { congested: false, .. }));
         assert!(matches!(reply(503, None, 10), Verdict::Later { congested: true, .. }));
-        assert!(matches!(reply(503, None, 11), Verdict::Unknown { .. }));
-        assert!(matches!(reply(503, Some(1), 11), Verdict::Later { .. }));
+        assert!(matches!(reply(503, Some(1), 10), Verdict::Later { .. }));
+        for asked in [None, Some(0), Some(5)] {
+            assert!(matches!(reply(503, asked, 11), Verdict::Unknown { .. }), "{asked:?}");
+        }
         assert_eq!(kind(reply(401, None, 1)), ErrorKind::Authentication);
         assert_eq!(kind(reply(403, None, 1)), ErrorKind::InsufficientCredits);
         for status in [404, 402, 405, 409, 410, 418, 451, 499, 301, 302, 303, 307, 308] {

@@ -222,7 +222,9 @@ fn serve(
         Fate::Lost => (latency, Err(Failure::Lost(Lost::Disconnected))),
         Fate::Hangs => (Duration::from_mins(5), Err(Failure::Lost(Lost::TimedOut))),
         Fate::Fails => (latency, Ok(plain_reply([500, 502, 504][rng.usize(0..3)]))),
-        Fate::SlowBusy => (Duration::from_secs(30), Ok(plain_reply(503))),
+        Fate::SlowBusy => {
+            (Duration::from_secs(30), Ok(Reply { retry_after: draw_wait(rng), ..plain_reply(503) }))
+        }
         Fate::Limited => {
             let retry_after = draw_wait(rng);
             books.lock().unwrap().seen[place].pause = Some(retry_after.unwrap_or(Duration::from_mins(1)));

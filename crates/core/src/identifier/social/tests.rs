@@ -64,6 +64,7 @@ impl Someone {
             && !JUNK.contains(&id)
             && !WORDS.contains(&id)
             && !self.network.reserves(id)
+            && !id.contains(".php")
     }
 }
 
