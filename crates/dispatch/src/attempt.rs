@@ -8,6 +8,7 @@
 //! | the intent could not be recorded | not claimed | `NotNoted` |
 //! | the shared rate or limit leaves no room | not claimed | `NotBefore`, `NoRoom` |
 //! | others ask for all of them, or have asked | not claimed | `NothingToSend` |
+//! | the run was stopped while it waited for the store | free again | `Stopped` |
 //! | a reply that was charged | settled with its answers | `Answered` |
 //! | a failure that was free | free again, or rejected | `Failed`, with its verdict |
 //! | a failure that may have been charged | unknown, in doubt | `Failed`, with `Verdict::Unknown` |
@@ -17,6 +18,7 @@
 //! another process notices. So a request that was claimed and never sent costs a doubt, and never a second payment.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use exactbuyer_core::config::BodyFormat;
@@ -45,6 +47,8 @@ pub(super) struct Attempt {
     /// Whether the run will send again what becomes unknown. Then another run must not take the doubt for the
     /// lookup's outcome.
     pub(super) resends: bool,
+    /// Whether the run was stopped. The claim may have waited for other programs that use the store.
+    pub(super) halted: Arc<AtomicBool>,
     /// Whether a refusal of a single record is the record's own fault, and not perhaps the request's. Only then may a
     /// refusal be remembered as the outcome of that record.
     pub(super) cleared: bool,
@@ -81,7 +85,7 @@ impl Attempt {
     /// # Cancel safety
     /// Not safe: run it in a task of its own.
     pub(super) async fn run(self) -> Report {
-        let Self { transport, store, run, required, format, identifiers, resends, cleared } = self;
+        let Self { transport, store, run, required, format, identifiers, resends, halted, cleared } = self;
         let (request, availability) = match store.claim(run, &required, &identifiers).await {
             Ok(Claim::Granted { request, availability }) => (request, availability),
             Ok(Claim::NotBefore(wait)) => return Report::of(AttemptOutcome::NotBefore(wait)),
@@ -100,25 +104,30 @@ impl Attempt {
         let mut claimed = Claimed { store, run, required, request, lookups: mine };
 
         let (started, started_ms) = (tokio::time::Instant::now(), now_ms());
-        let body = encode(claimed.lookups.iter(), &claimed.required, format);
-        let reply = transport.send(body).await;
+        let reply = if halted.load(Ordering::Acquire) {
+            None
+        } else {
+            let body = encode(claimed.lookups.iter(), &claimed.required, format);
+            Some(transport.send(body).await)
+        };
         let at_ms = now_ms();
         // The longer of both clocks: one of them stands still while a machine sleeps, and nobody knows when a
         // reply came that was found after a sleep.
         let slept = Duration::from_millis(u64::try_from(at_ms - started_ms).unwrap_or(0));
         let took = started.elapsed().max(slept);
 
-        let left = !matches!(reply, Err(Failure::NotSent(_) | Failure::Forbidden(_)));
-        let status = reply.as_ref().ok().map(|reply| reply.status);
+        let left = !matches!(reply, None | Some(Err(Failure::NotSent(_) | Failure::Forbidden(_))));
+        let status = reply.as_ref().and_then(|reply| reply.as_ref().ok()).map(|reply| reply.status);
         let mut unread = None;
-        let outcome = match judge(reply, took) {
-            Ok(reply) => {
+        let outcome = match reply.map(|reply| judge(reply, took)) {
+            None => AttemptOutcome::Stopped,
+            Some(Ok(reply)) => {
                 let settlement = settle_reply(&claimed.lookups, &reply);
                 let is_unknown = |outcome: &Outcome| matches!(outcome, Outcome::Unknown(_));
                 unread = settlement.outcomes.iter().any(is_unknown).then_some(reply.body);
                 AttemptOutcome::Answered(settlement)
             }
-            Err(verdict) => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
+            Some(Err(verdict)) => AttemptOutcome::Failed { verdict: stamped(verdict, at_ms), left },
         };
         // The outcome is known: from here on, nothing must abandon these lookups.
         let mine = std::mem::take(&mut claimed.lookups);
@@ -164,6 +173,7 @@ fn evidence(outcome: &AttemptOutcome, lookups: u64) -> Evidence {
             };
             Evidence { outcome, left: *left, in_doubt, pause, ..Evidence::default() }
         }
+        AttemptOutcome::Stopped => Evidence { outcome: RequestOutcome::NotSent, ..Evidence::default() },
         _ => Evidence::default(),
     }
 }

@@ -18,11 +18,18 @@ use tokio::time::timeout;
 
 use super::{Seen, Told, finish, found, paused, person, start};
 
-/// A store in memory that panics when it is consulted, if it is told to.
+/// A store in memory that panics when it is consulted, if it is told to, and takes its time for claims.
 #[derive(Default)]
-struct Breaking {
+pub(super) struct Breaking {
     store: MemoryStore,
     is_broken: AtomicBool,
+    claim_takes: Duration,
+}
+
+impl Breaking {
+    pub(super) fn with_slow_claims(claim_takes: Duration) -> Self {
+        Self { claim_takes, ..Self::default() }
+    }
 }
 
 impl Store for Breaking {
@@ -54,7 +61,10 @@ impl Store for Breaking {
         required: &'a Required,
         lookups: &'a [Identifier],
     ) -> BoxFuture<'a, Result<Claim, Error>> {
-        self.store.claim(run, required, lookups)
+        Box::pin(async move {
+            tokio::time::sleep(self.claim_takes).await;
+            self.store.claim(run, required, lookups).await
+        })
     }
 
     fn settle<'a>(

@@ -321,6 +321,17 @@ fn what_never_gets_out_is_tried_again_and_then_told() {
 }
 
 #[test]
+fn a_service_that_asks_for_no_wait_gets_some_time_to_start() {
+    let done = run(Config::default(), 10, Duration::ZERO, |number, values| match number {
+        1..=4 => Ok(Reply { retry_after: Some(Duration::ZERO), ..status(503) }),
+        _ => Ok(found(values, |_| true)),
+    });
+    assert_eq!(done.receipt.count(Status::Found), 10);
+    let waits: Vec<Duration> = done.seen.windows(2).map(|two| two[1].0 - two[0].0).collect();
+    assert!(waits.iter().sum::<Duration>() > Duration::from_secs(1), "full jitter, from 0.5 s: {waits:?}");
+}
+
+#[test]
 fn what_waits_to_be_sent_again_is_cut_down_after_a_413_too() {
     let done = run(Config::default(), 2_000, Duration::from_secs(1), |number, values| {
         let busy = Reply { retry_after: Some(Duration::from_secs(5)), ..status(503) };

@@ -1,12 +1,15 @@
 //! A run that is stopped, and its grace.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use exactbuyer_core::config::Config;
+use exactbuyer_core::config::{BodyFormat, Config};
 use exactbuyer_core::results::Status;
+use exactbuyer_dispatch::Engine;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{engine, finish, found, paused, start};
+use super::broken::Breaking;
+use super::{Seen, Told, engine, finish, found, paused, start};
 
 #[test]
 fn a_stopped_run_outlasts_its_grace_for_nobodys_sake() {
@@ -79,4 +82,31 @@ fn a_request_whose_task_panics_is_in_doubt_for_everybody_and_frees_its_slot() {
         assert_eq!(other.statuses(), [Status::Unknown]);
         assert_eq!(other.seen.len(), 2);
     });
+}
+
+/// A claim waits as long as another program holds the store's lock, and the run may be stopped meanwhile.
+#[test]
+fn a_request_that_waits_for_its_claim_is_not_sent_after_a_stop() {
+    for (grace_s, status, requests, in_doubt) in [(60, Status::NotSent, 0, 0), (5, Status::Unknown, 1, 10)] {
+        paused(async {
+            let seen = Seen::default();
+            let answer = Arc::new(|_: usize, values: &[String]| Ok(found(values, |_| true)));
+            let transport = Told { latency: Duration::from_secs(1), answer, seen: seen.clone() };
+            let store = Breaking::with_slow_claims(Duration::from_secs(15));
+            let config = Config { body: BodyFormat::Json, ..Config::default() };
+            let engine = Engine::seeded(config, Arc::new(transport), Arc::new(store), 1);
+            let stopped = start(&engine, 0..10);
+            sleep(Duration::from_secs(1)).await;
+            stopped.stop(Duration::from_secs(grace_s));
+            let done = finish(&stopped, &seen).await;
+            assert_eq!(done.receipt.count(status), 10);
+            assert_eq!((done.receipt.requests, done.receipt.credits_in_doubt), (requests, in_doubt));
+            sleep(Duration::from_mins(1)).await;
+            assert_eq!(seen.lock().unwrap().len(), 0, "nothing was sent");
+
+            // What it had claimed is free again.
+            let done = finish(&start(&engine, 0..10), &seen).await;
+            assert_eq!((done.receipt.count(Status::Found), done.seen.len()), (10, 1));
+        });
+    }
 }

@@ -98,6 +98,8 @@ pub enum AttemptOutcome {
     NotBefore(Duration),
     /// Nothing was sent: it would exceed the spending limit that the store counts.
     NoRoom(Room),
+    /// Nothing was sent: the run was stopped while the request waited for the store. What it had claimed is free.
+    Stopped,
     /// A reply that was charged, and its outcome for each lookup.
     Answered(Settlement),
     /// No such reply.

@@ -20,6 +20,9 @@ use crate::results::{Origin, Source};
 use super::chunk::Chunk;
 use super::{Effect, Scheduler};
 
+/// About how many held lookups the store is asked at once.
+const MOST_AT_ONCE: usize = 10_000;
+
 /// What the store is asked. Must be answered before the next step.
 #[derive(Debug)]
 pub struct Question {
@@ -63,8 +66,12 @@ impl Held {
     /// Adds lookups to wait for. Returns whether there were any.
     fn wait_for(&mut self, chunk: Chunk) -> bool {
         let any = !chunk.ids.is_empty();
-        if any {
-            self.waiting.push(chunk);
+        // The store is asked about each chunk by itself, and a slow source names lookups one by one.
+        let last = self.waiting.last_mut().filter(|last| last.is_plain() && last.ids.len() < MOST_AT_ONCE);
+        match last {
+            Some(last) if chunk.is_plain() => last.ids.extend(chunk.ids),
+            _ if any => self.waiting.push(chunk),
+            _ => {}
         }
         any
     }

@@ -100,9 +100,13 @@ impl Scheduler {
     ///
     /// The chunk goes back as it was, without an attempt counted: nothing has been tried.
     fn unsent(&mut self, chunk: Chunk, outcome: AttemptOutcome) {
-        if let AttemptOutcome::NotNoted(error) = outcome {
-            self.again(chunk);
-            return self.fail(error);
+        match outcome {
+            AttemptOutcome::NotNoted(error) => {
+                self.again(chunk);
+                return self.fail(error);
+            }
+            AttemptOutcome::Stopped => return self.again(chunk),
+            _ => {}
         }
         if let Some(group) = chunk.group {
             self.retries.splits.undecided(group, false);
@@ -216,7 +220,8 @@ impl Scheduler {
     fn later(&mut self, chunk: Chunk, cause: Message, trouble: Error, wait: Option<Duration>) {
         let attempts = chunk.attempts + 1;
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
-        let wait = wait.unwrap_or_else(|| backoff(chunk.attempts, (self.chance)()));
+        // A service that is starting may ask for no wait at all, and would refuse all attempts within a second.
+        let wait = wait.unwrap_or_default().max(backoff(chunk.attempts, (self.chance)()));
         let over = attempts > self.config.max_retries || too_long;
         if !over && self.ending.reason.is_none() {
             self.log(LogKind::Retried, chunk.ids.len(), wait, cause);

@@ -110,6 +110,8 @@ pub enum Effect {
     Log(LogEntry),
     /// The run has met these troubles: tell the caller at once, as the input may be endless.
     Warn(Vec<Error>),
+    /// The run sends nothing from now on: requests that still wait for the store must not be sent.
+    Halt,
 }
 
 /// Random numbers between 0 and 1, for the jitter of retries.
@@ -274,7 +276,7 @@ impl Scheduler {
     /// From now on nothing new is sent: what waits is `not_sent`, unless it is in doubt already.
     fn halt(&mut self, reason: &Arc<Message>, error: Option<Error>) {
         self.tally.stopped(reason, error);
-        self.effects.push(Effect::Warn(self.tally.troubles()));
+        self.effects.extend([Effect::Halt, Effect::Warn(self.tally.troubles())]);
         self.ending.reason.get_or_insert_with(|| reason.clone());
         // What other requests ask for costs this run nothing: it still waits for their answers.
         self.table.close(reason, &mut self.out);
