@@ -14,6 +14,7 @@ from exactbuyer._frames.cluster import answers as answers_module
 from exactbuyer._frames.cluster.answers import Answers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 TIMEOUT_S = 30
@@ -24,7 +25,10 @@ class Engine:
     """Writes parts when it is told to."""
 
     by_partition = False
-    for_thread = staticmethod(lambda write: write)
+
+    @staticmethod
+    def thread(run: Callable[[], None], **how: Any) -> threading.Thread:
+        return threading.Thread(target=run, **how)
 
     def __init__(self) -> None:
         self.may_write = threading.Event()
@@ -127,7 +131,9 @@ begun, never = threading.Event(), threading.Event()
 def write(folder, name, answers):
     begun.set()
     never.wait()
-frame = Fake(by_partition=False, for_thread=lambda write: write, write=write)
+def thread(run, **how):
+    return threading.Thread(target=run, **how)
+frame = Fake(by_partition=False, thread=thread, write=write)
 spool = Fake(keys=lambda start, stop: pa.array([b""] * (stop - start)))
 answers = Answers(frame, spool, "folder")
 answers.blocks.append(pa.table({"eb_status": ["found"] * 2_500_000}))

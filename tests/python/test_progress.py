@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import sys
+import warnings
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -273,8 +274,9 @@ def test_a_text_bar_in_a_notebook_shows_what_is_open(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # As in Spyder: tqdm itself does not take this process for a notebook, and draws its text bar.
+    # As in Spyder, which has a kernel and draws no widgets.
     in_notebook(monkeypatch, widgets=True)
+    monkeypatch.setenv("SPYDER_ARGS", "[]")
     Watch(True, 400).tick(lambda: COUNTS | {"open_rows": 10}, last=last)
     assert caplog.text == ""
     assert ("310 open" if last else "10 open") in capsys.readouterr().err
@@ -293,3 +295,25 @@ def test_a_narrow_line_keeps_what_is_open() -> None:
     shown = Progress(rows=50_000, done=40_000, open_rows=2_000, credits=9_000, limited_by="retries")
     assert shown.within(40) == "38,000/50,000 76% | 2,000 open | retries"
     assert "2,000 open" in shown.within(30)
+
+
+def test_a_bar_changes_no_filters_of_warnings(
+    clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # They belong to the process: if two threads changed them at once, all warnings could be lost for good.
+    def refuse(*_: Any, **__: Any) -> None:
+        pytest.fail("the filters were changed")
+
+    for name in ("simplefilter", "filterwarnings", "catch_warnings"):
+        monkeypatch.setattr(warnings, name, refuse)
+    watch = Watch(True, 400)
+    watch.tick(lambda: COUNTS)
+    watch.tick(lambda: COUNTS, last=True)
+    assert "100/400 rows" in capsys.readouterr().err
+
+
+def test_an_async_function_is_refused() -> None:
+    async def show(_: Progress) -> None: ...
+
+    with pytest.raises(ConfigError, match="progress is an async function"):
+        Watch(show, 400)

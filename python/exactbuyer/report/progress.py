@@ -6,14 +6,15 @@ of a run.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, TypeAlias
 
@@ -288,17 +289,16 @@ def _columns() -> int | None:
 
 
 def _tqdm(total: int | None) -> Any:
-    with warnings.catch_warnings():
-        # It warns that its choice between a widget and text may be wrong, and if it cannot start its monitor
-        # thread, which is not needed here.
-        warnings.simplefilter("ignore")
-        from tqdm.autonotebook import tqdm
-
-        notebook = "notebook" in tqdm.__module__
-        layout = "{bar}{desc}" if notebook or total is None else "{desc} {bar:12}"
-        return tqdm(
-            total=total, bar_format=layout if total is not None else "{desc}", leave=True, dynamic_ncols=True
-        )
+    # Not `tqdm.autonotebook`, which warns each time. The filters of warnings belong to the whole process, so
+    # they cannot be changed for it here: other threads may change them at the same time.
+    draws_widgets = _in_notebook() and not _in_qt_console()
+    kind = import_module("tqdm.notebook" if draws_widgets else "tqdm.std").tqdm
+    layout = "{bar}{desc}" if draws_widgets else "{desc} {bar:12}"
+    # Without tqdm's monitor thread, which is not needed: if it cannot be started, tqdm warns.
+    bar: Any = type("Bar", (kind,), {"monitor_interval": 0})
+    return bar(
+        total=total, bar_format=layout if total is not None else "{desc}", leave=True, dynamic_ncols=True
+    )
 
 
 def _display(option: object) -> Display | None:
@@ -308,6 +308,10 @@ def _display(option: object) -> Display | None:
         return None
     if isinstance(option, str) and option == "auto":
         return _Bar() if (_in_notebook() or _in_terminal()) and not _lacks_widgets() else _Lines()
+    if inspect.iscoroutinefunction(option):
+        raise ConfigError(
+            "progress is an async function, which nothing would await: pass one that is not async"
+        )
     if callable(option):
         return _Function(option)
     raise ConfigError(
@@ -328,6 +332,11 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
+
+
+def _in_qt_console() -> bool:
+    """Whether this is a console such as Spyder's, which has a kernel but draws no widgets."""
+    return any(name == "QT_API" or name.startswith("SPYDER") for name in os.environ)
 
 
 def _lacks_widgets() -> bool:

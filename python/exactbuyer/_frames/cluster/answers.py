@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from threading import Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exactbuyer._frames.libraries import library
@@ -131,20 +131,19 @@ class Answers:
         if folder is None:
             part.set_result(answers)
             return part
-        write = self._frame.for_thread(lambda: self._frame.write(folder, name, answers))
 
         def run() -> None:
             try:
                 # After a Ctrl-C, the same part may be written again: one after the other.
                 with self._writing:
-                    _tried(write)
+                    _tried(lambda: self._frame.write(folder, name, answers))
             except BaseException as error:  # noqa: BLE001 - raised where the part is waited for
                 part.set_exception(error)
             else:
                 part.set_result(name)
 
         # A daemon: after a second Ctrl-C, the process ends without waiting for the engine.
-        Thread(target=run, name="exactbuyer-answers", daemon=True).start()
+        self._frame.thread(run, name="exactbuyer-answers", daemon=True).start()
         return part
 
     def try_folder(self, nothing: Any) -> None:

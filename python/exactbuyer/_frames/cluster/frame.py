@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from threading import Thread
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ class ClusterFrame:
         """Writes a table as Parquet under this name in this folder, and replaces one that is there."""
         raise NotImplementedError
 
-    def for_thread(self, write: Callable[[], Any]) -> Callable[[], Any]:
-        """A function that another thread can run, with what the engine keeps for the calling thread."""
-        return write
+    def thread(self, run: Callable[[], None], **how: Any) -> Thread:
+        """A thread that runs this, with what the engine keeps for the calling thread.
+
+        `how` are arguments of `Thread`.
+        """
+        return Thread(target=run, **how)
 
     def joined(self, joiner: Joiner, parts: Parts) -> Any:
         """The frame with its new columns. Lazy: it only reads the answers."""

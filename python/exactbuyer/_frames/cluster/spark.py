@@ -6,7 +6,6 @@ format in cells of bytes, because `createDataFrame` takes Arrow tables only sinc
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ from .packing import packed, unpacked
 from .workers import CHANGED, distinct_schema
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from .answers import Parts
     from .workers import Joiner, KeyMaker
 
@@ -58,14 +59,13 @@ class SparkFrame(ClusterFrame):
         written = self._of_arrow(answers)
         written.coalesce(1).write.mode("overwrite").parquet(f"{folder}/{name}")
 
-    def for_thread(self, write: Callable[[], Any]) -> Callable[[], Any]:
+    def thread(self, run: Callable[[], None], **how: Any) -> Thread:
         if "connect" in type(self._frame).__module__:
-            return write
-        with warnings.catch_warnings():
-            # It says that tags are not passed on.
-            warnings.simplefilter("ignore", UserWarning)
-            inherited: Callable[[], Any] = library("pyspark").inheritable_thread_target(write)
-        return inherited
+            return super().thread(run, **how)
+        inheriting: Thread = library("pyspark").InheritableThread(
+            run, session=self._frame.sparkSession, **how
+        )
+        return inheriting
 
     def joined(self, joiner: Joiner, parts: Parts) -> Any:
         spark_types = library("pyspark.sql.types")
