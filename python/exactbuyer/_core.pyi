@@ -208,8 +208,8 @@ class Batches:
     def metadata(self) -> dict[str, str]: ...
     def column(self, name: str) -> Batches: ...
     def slice(self, start: int, rows: int) -> Batches: ...
-    def beside(self, other: Batches, without: list[str], metadata: list[tuple[str, str]]) -> Batches:
-        """These columns without some, with the other's beside them; `metadata` is added to the schema's."""
+    def beside(self, other: Batches, without: list[str], changes: list[tuple[str, str | None]]) -> Batches:
+        """These columns without some, with the other's beside them; `changes` are those of the metadata."""
 
     def objects(self, name: str) -> tuple[list[Any], str]:
         """A column's values as objects, and pandas' name of their type."""
@@ -440,6 +440,9 @@ class Store:
     """
 
     def __new__(cls, path: Path, *, service: str | None = None) -> Store: ...
+    def is_open(self) -> bool:
+        """Whether this process has it open."""
+
     def open(self) -> list[str]:
         """Opens it if it is not open, and returns warnings."""
 

@@ -292,39 +292,6 @@ def test_a_column_that_holds_no_identifiers_is_told(
         assert warned.message.receipt.invalid == invalid
 
 
-def misaligned(array: pa.Array) -> pa.Array:
-    """The same array with buffers that begin one byte too late, as those that came out of a pickle may."""
-    buffers = []
-    for buffer in array.buffers():
-        if buffer is not None:
-            memory = memoryview(bytearray(buffer.size + 8))
-            start = 1 - pa.py_buffer(memory).address % 8
-            start += 8 if start < 0 else 0
-            memory[start : start + buffer.size] = buffer.to_pybytes()
-            buffer = pa.py_buffer(memory[start : start + buffer.size])  # noqa: PLW2901
-            assert buffer.address % 8 == 1
-        buffers.append(buffer)
-    return pa.Array.from_buffers(array.type, len(array), buffers)
-
-
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.int64()])
-def test_buffers_may_begin_anywhere(enricher: BulkEnricher, kind: pa.DataType) -> None:
-    cells = pa.array(["12015550123", None, "12015550124"], pa.string()).cast(kind)
-    table = pa.table({"phone": misaligned(cells), "region": misaligned(pa.array(["US", "US", None]))})
-    got = enricher.enrich_table(table, {"phone": "phone"}, region="region", columns=[])
-    assert got["eb_status"][1].as_py() == "missing"
-    assert "invalid" not in got["eb_status"].to_pylist()
-
-
-def test_values_of_a_dictionary_may_begin_anywhere(enricher: BulkEnricher) -> None:
-    values = misaligned(pa.array(["ana@acme.example", "?"]))
-    mails = pa.DictionaryArray.from_arrays(misaligned(pa.array([0, 1, 0], pa.int32())), values)
-    got = enricher.enrich_table(pa.table({"mail": mails}), "mail", columns=[])
-    statuses = got["eb_status"].to_pylist()
-    assert statuses[1] == "invalid"
-    assert statuses[0] == statuses[2] != "invalid"
-
-
 @pytest.mark.parametrize("is_reader", [False, True])
 def test_a_path_that_leads_nowhere_is_told(enricher: BulkEnricher, is_reader: bool) -> None:
     frame = pa.table({"mail": [f"person{number}@acme.example" for number in range(40)]})

@@ -22,11 +22,11 @@ def table_beside(table: Any, added: Batches, dropped: list[Any]) -> Any:
     return table
 
 
-def schema_beside(schema: Any, added: Table | Batches, dropped: list[Any]) -> Any:
-    """The schema of such a table, with the metadata that it had."""
+def schema_beside(schema: Any, added: Table | Batches, dropped: list[Any], notes: Notes) -> Any:
+    """The schema of such a table, with the metadata that it had and these notes."""
     pa = library("pyarrow")
     kept = [field for field in schema if field.name not in dropped]
-    return pa.schema([*kept, *pa.schema(cast("Any", added))], metadata=schema.metadata)
+    return pa.schema([*kept, *pa.schema(cast("Any", added))], metadata=notes.beside(schema.metadata))
 
 
 class PyarrowFrame(Frame):
@@ -41,11 +41,7 @@ class PyarrowFrame(Frame):
         return list(self._table.column_names)
 
     def cells(self, label: Hashable, *, is_region: bool = False) -> Cells:  # noqa: ARG002
-        pa, column = library("pyarrow"), self._table.column(label)
-        # pyarrow before 25 exports a view without long texts in a way that crashes the reader.
-        if pa.types.is_string_view(column.type):
-            column = column.cast(pa.large_string())
-        return column, ""
+        return self._table.column(label), ""
 
     def added_before(self) -> Mapping[str, list[str]]:
         return known_columns(self._table.schema.metadata)
@@ -55,7 +51,7 @@ class PyarrowFrame(Frame):
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
         table = table_beside(self._table, added, dropped)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **notes.as_json()})
+        table = table.replace_schema_metadata(notes.beside(table.schema.metadata))
         return self._one_batch(table, theirs=self._table.num_columns - len(dropped)) if self._batch else table
 
     def _one_batch(self, table: Any, *, theirs: int) -> Any:
@@ -97,7 +93,7 @@ class CapsuleFrame(Frame):
         return self._batches
 
     def beside(self, added: Batches, dropped: list[Any], notes: Notes) -> Any:
-        joined = self._batches.beside(added, dropped, list(notes.as_json().items()))
+        joined = self._batches.beside(added, dropped, notes.changes())
         return as_kind(self._kind, joined)
 
 

@@ -126,8 +126,6 @@ def _blamed(join: Join, probe: TableRequest, rows: int) -> tuple[str, str, Any] 
     """The first column that alone makes the join fail, if any does."""
     if not probe.columns or _error_of(join, replace(probe, columns=()), rows) is not None:
         return None
-    if len(probe.columns) == 1:
-        return probe.columns[0]
     fails = (
         column
         for column in probe.columns

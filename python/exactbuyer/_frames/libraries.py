@@ -58,20 +58,48 @@ def home_of_class(kind: type[Any]) -> str:
     return ""
 
 
-def aligned(cells: Any) -> Any:
-    """A pyarrow column with its buffers aligned as Arrow's C interface requires. Other objects are unchanged.
+def exportable(cells: Any) -> Any:
+    """A pyarrow column that Arrow's C interface can hand on. Other objects are unchanged.
 
-    Buffers from a pickle may begin anywhere, such as those of a frame that a worker of Dask received.
+    - Buffers must be aligned. Those from a pickle may begin anywhere, such as those of a frame that a worker
+      of Dask received.
+    - Before version 25, pyarrow exports a view without long texts in a way that crashes the reader.
     """
     if home_of(cells) != "pyarrow" or not hasattr(cells, "type"):
         return cells
     chunks = cells.chunks if hasattr(cells, "chunks") else [cells]
-    if all(map(_is_aligned, chunks)):
+    if all(map(_is_aligned, chunks)) and not _has_views(cells.type):
         return cells
     pa = library("pyarrow")
-    plain = [chunk.dictionary_decode() if hasattr(chunk, "dictionary") else chunk for chunk in chunks]
     # It copies, and so aligns.
-    return pa.chunked_array([pa.concat_arrays([chunk]) for chunk in plain])
+    return pa.chunked_array([pa.concat_arrays([_plain(chunk)]) for chunk in chunks], _plain_type(cells.type))
+
+
+def _has_views(kind: Any) -> bool:
+    if library("pyarrow").types.is_string_view(kind):
+        return True
+    return hasattr(kind, "value_type") and _has_views(kind.value_type)
+
+
+def _plain(array: Any) -> Any:
+    """The same texts without views and without a dictionary."""
+    pa = library("pyarrow")
+    if pa.types.is_dictionary(array.type):
+        array = pa.DictionaryArray.from_arrays(array.indices, _plain(array.dictionary)).dictionary_decode()
+    return array.cast(_plain_type(array.type))
+
+
+def _plain_type(kind: Any) -> Any:
+    pa = library("pyarrow")
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pa.types.is_list(kind) and _has_views(kind):
+        return pa.list_(_plain_type(kind.value_type))
+    if pa.types.is_large_list(kind) and _has_views(kind):
+        return pa.large_list(_plain_type(kind.value_type))
+    return kind
 
 
 def _is_aligned(array: Any) -> bool:

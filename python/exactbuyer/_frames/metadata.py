@@ -17,9 +17,18 @@ COLUMNS_KEY = "exactbuyer_columns"
 class Notes(dict[str, Any]):
     """What a table records about the call: the receipt, and the columns that were added."""
 
-    def as_json(self) -> dict[str, str]:
-        """The same for a place that holds text only."""
-        return {key: json.dumps(value) for key, value in self.items()}
+    def changes(self) -> list[tuple[str, str | None]]:
+        """The same as changes of a schema's metadata: `None` removes a note of an earlier call."""
+        return [(key, json.dumps(self[key]) if key in self else None) for key in (RECEIPT_KEY, COLUMNS_KEY)]
+
+    def beside(self, metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
+        """The metadata of a schema of pyarrow's with these changes.
+
+        The keys are bytes: pyarrow would take text, too, but keep both, and find the older one.
+        """
+        changes = {key.encode(): note for key, note in self.changes()}
+        others = {key: value for key, value in (metadata or {}).items() if key not in changes}
+        return others | {key: note.encode() for key, note in changes.items() if note is not None}
 
 
 def known_columns(metadata: Mapping[Any, Any] | None) -> Mapping[str, list[str]]:

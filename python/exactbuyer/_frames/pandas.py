@@ -48,7 +48,9 @@ class PandasFrame(Frame):
         column = self._frame.iloc[:, list(self._frame.columns).index(label)]
         if not is_region:
             self._looked_up.append(column.dtype)
-        name, values = str(column.dtype), _dtype_of_values(column.dtype)
+        # The name says how exact its numbers are.
+        values = _dtype_of_values(column.dtype)
+        name = str(values)
         pd = library("pandas")
         # Arrow would pass on periods as plain numbers.
         is_period = isinstance(values, (pd.PeriodDtype, pd.IntervalDtype))
@@ -59,7 +61,7 @@ class PandasFrame(Frame):
                 else "be looked up: by names columns of text or of whole numbers"
             )
             raise ConfigError(f"column {label_for_message(label)} is of type {values}, which cannot {why}")
-        if name != "object" and has_pyarrow():
+        if str(column.dtype) != "object" and has_pyarrow():
             pa = library("pyarrow")
             try:
                 return pa.array(column, from_pandas=True), name

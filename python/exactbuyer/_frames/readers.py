@@ -6,7 +6,7 @@ core reads the batches of all other objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +17,7 @@ from exactbuyer.report._warnings import warn_of_column
 from .arrow import schema_beside, table_beside
 from .joining import ALL_COLUMNS, NEW_COLUMNS, in_arrow, is_failure, joined_or
 from .libraries import arrow_input, arrow_table, as_kind, home_of, library
-from .metadata import known_columns
+from .metadata import COLUMNS_KEY, Notes, known_columns
 from .table_input import TableSource, read_lookup_columns
 
 if TYPE_CHECKING:
@@ -33,19 +33,25 @@ class TableReader(TableSource):
     def __init__(self, data: Any, table_request: TableRequest, settings: Settings) -> None:
         self._settings = settings
         names, metadata = self._open(data)
-        super().__init__([*names], table_request, known_columns(metadata).get(table_request.prefix, []))
+        known = known_columns(metadata)
+        super().__init__([*names], table_request, known.get(table_request.prefix, []))
         self.table_request.check([*names])
+        # Without a receipt, which is known only at the end.
+        self.notes = Notes({COLUMNS_KEY: {**known, self.table_request.prefix: self.table.names()}})
 
     def _open(self, data: Any) -> tuple[list[str], Any]:
         self._kind: type[Any] = type(cast("object", data))
         self._source: Any = arrow_input(data)
         return self._source.names(), self._source.metadata()
 
-    def parts(self, rows: int) -> Iterator[Any]:
-        """The rows of the reader, in parts of at most so many rows."""
+    def parts(self, most_rows: Callable[[], int]) -> Iterator[Any]:
+        """The rows of the reader, in parts; `most_rows` says before each how many rows it may have."""
         for batch in self._source:
-            for at in range(0, len(batch), rows):
+            at = 0
+            while at < len(batch):
+                rows = most_rows()
                 yield batch.slice(at, rows)
+                at += rows
 
     def read(self, rows: Any, *, first_row: int) -> Rows:
         """Reads the rows of one part."""
@@ -57,7 +63,7 @@ class TableReader(TableSource):
 
     def join(self, source: Any, block: Batches) -> list[Any]:
         """A part with its new columns."""
-        return [source.beside(block, self.dropped, [])]
+        return [source.beside(block, self.dropped, self.notes.changes())]
 
     def rest(self, ready: list[tuple[Batches, Any]]) -> Any:
         """Parts that were not handed out, as one table, or Arrow data: see `unjoined`. At least one part."""
@@ -66,7 +72,8 @@ class TableReader(TableSource):
             return self.whole([batch for block, source in ready for batch in self.join(source, block)])
 
         def all_columns() -> Any:
-            parts = [self.as_batches(source).beside(block, self.dropped, []) for block, source in ready]
+            changes = self.notes.changes()
+            parts = [self.as_batches(source).beside(block, self.dropped, changes) for block, source in ready]
             return in_arrow(Batches.concat(parts[0], parts))
 
         def new_columns() -> Any:
@@ -89,7 +96,7 @@ class TableReader(TableSource):
 
     def _made(self, added: Batches, parts: Iterator[Any]) -> Any:
         """Parts with the added columns, as a reader of the same kind."""
-        schema = Batches.concat(self._source, []).beside(added, self.dropped, [])
+        schema = Batches.concat(self._source, []).beside(added, self.dropped, self.notes.changes())
         read = _Remembered(parts)
         try:
             made = as_kind(self._kind, ArrowOutput(schema, read))
@@ -126,7 +133,8 @@ class PyarrowTableReader(TableReader):
 
     def whole(self, joined: list[Any]) -> Any:
         pa = library("pyarrow")
-        return pa.Table.from_batches(joined)
+        table = pa.Table.from_batches(joined)
+        return table.replace_schema_metadata(self.notes.beside(table.schema.metadata))
 
     def as_batches(self, source: Any) -> Batches:
         # Without metadata, of which the core reads only text.
@@ -134,7 +142,7 @@ class PyarrowTableReader(TableReader):
 
     def _made(self, added: Any, parts: Iterator[Any]) -> Any:
         pa = library("pyarrow")
-        schema = schema_beside(self._source.schema, added, self.dropped)
+        schema = schema_beside(self._source.schema, added, self.dropped, self.notes)
         return pa.RecordBatchReader.from_batches(schema, parts)
 
 

@@ -13,7 +13,7 @@ from exactbuyer.report._warnings import warn_of_column
 from .detect import frame_of, is_reader
 from .joining import ALL_COLUMNS, NEW_COLUMNS, blank, in_arrow, joined_or, rehearse
 from .labels import label_for_message, looks_personal
-from .libraries import aligned
+from .libraries import exportable
 from .metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class TableInput(TableSource):
             own = self._frame.batches()
             if own is None:
                 return None
-            return in_arrow(own.beside(added, self.dropped, list(notes.as_json().items())))
+            return in_arrow(own.beside(added, self.dropped, notes.changes()))
 
         instead = [(ALL_COLUMNS, all_columns), (NEW_COLUMNS, lambda: in_arrow(added))]
         table, self.unjoined = joined_or(lambda: self._frame.beside(added, self.dropped, notes), instead)
@@ -143,11 +143,11 @@ def read_lookup_columns(
     given: list[tuple[str, FieldType | None, object, str, list[str]]] = []
     for (label, kind), marks in zip(table_request.by, table_request.marks, strict=True):
         cells, name = cells_of(label)
-        given.append((_shown_to_core(label), kind, aligned(cells), name, list(marks)))
+        given.append((_shown_to_core(label), kind, exportable(cells), name, list(marks)))
     regions = None
     if table_request.region is not None:
         cells, name = cells_of(table_request.region, is_region=True)
-        regions = _shown_to_core(table_request.region), aligned(cells), name
+        regions = _shown_to_core(table_request.region), exportable(cells), name
     try:
         return ByColumns(
             given, region=regions, default_region=settings.default_region, na_values=settings.na_values

@@ -111,7 +111,7 @@ impl Batches {
     }
 
     /// These columns except those in `without`, with the other's columns beside them. The metadata is these columns'
-    /// own, with `metadata` added.
+    /// own, with these changes; `None` removes an entry.
     ///
     /// Both sides may be cut into batches at different rows, so the result is cut wherever one of them is.
     ///
@@ -123,12 +123,12 @@ impl Batches {
         py: Python<'_>,
         other: &Self,
         without: Vec<String>,
-        metadata: Vec<(String, String)>,
+        changes: Vec<(String, Option<String>)>,
     ) -> PyResult<Self> {
         let kept: Vec<usize> = (0..self.schema.fields().len())
             .filter(|place| !without.contains(self.schema.field(*place).name()))
             .collect();
-        py.detach(|| beside(self, other, &kept, metadata)).or_raise(py)
+        py.detach(|| beside(self, other, &kept, changes)).or_raise(py)
     }
 
     /// The values of a column as Python objects, and the name of their type.
@@ -173,13 +173,14 @@ fn beside(
     ours: &Batches,
     other: &Batches,
     kept: &[usize],
-    metadata: Vec<(String, String)>,
+    changes: Vec<(String, Option<String>)>,
 ) -> Result<Batches, ArrowError> {
     let left = ours.schema.project(kept)?;
-    let mut all_metadata = left.metadata().clone();
-    all_metadata.extend(metadata);
+    let mut metadata = left.metadata().clone();
+    metadata.retain(|key, _| !changes.iter().any(|(changed, _)| changed == key));
+    metadata.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
     let fields: Vec<_> = left.fields().iter().chain(other.schema.fields()).cloned().collect();
-    let schema = Arc::new(Schema::new_with_metadata(fields, all_metadata));
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     let mut batches = Vec::new();
     let mut rest = other.batches.iter().cloned();
     let mut right: Option<RecordBatch> = None;

@@ -24,7 +24,7 @@ from exactbuyer._core import (
 from exactbuyer.cli.exit_codes import FileError, UsageError
 
 from .excel_output import ExcelSink, sheet_name
-from .outline import Joiner, Outline, notes_of, schema_of
+from .outline import Joiner, Outline, schema_of
 from .parquet import ParquetSink
 from .sources import DELIMITERS, CsvSource, JsonSource, Source
 
@@ -117,7 +117,7 @@ def _complete(splitter: CsvSplitter | JsonSplitter, begins: bytes) -> int:
 def sink_of(outline: Outline, kind: FileKind) -> Callable[[Any], Any] | None:
     """Makes the sink for an output that is not written as bytes, given its stream; `None`: it is bytes."""
     if kind == "parquet":
-        return partial(ParquetSink, schema=schema_of(outline), metadata=notes_of(outline))
+        return partial(ParquetSink, schema=schema_of(outline))
     if kind == "xlsx":
         return partial(ExcelSink, sheet=sheet_name(outline.source.sheet), schema=schema_of(outline))
     return None

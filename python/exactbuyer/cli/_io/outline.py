@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from exactbuyer._core import Batches
 from exactbuyer._frames.arrow import schema_beside, table_beside
-from exactbuyer._frames.metadata import COLUMNS_KEY, known_columns
 
 from .files import require
 from .formulas import check_names, defused
@@ -51,6 +49,7 @@ class Outline:
         self.table_request = reader.table_request
         self.added = self.table.names()
         self.dropped = reader.dropped
+        self.notes = reader.notes
         self.defuse = defuse
         if defuse:
             check_names(self.added)
@@ -82,10 +81,4 @@ def schema_of(outline: Outline) -> Any:
     theirs = outline.source.schema
     if theirs is None:
         theirs = pyarrow.schema([(name, pyarrow.string()) for name in outline.source.names])
-    return schema_beside(theirs, outline.table, outline.dropped)
-
-
-def notes_of(outline: Outline) -> dict[str, str]:
-    """The note in the output that names the added columns, so that a later call can replace them."""
-    known = known_columns(outline.source.metadata)
-    return {COLUMNS_KEY: json.dumps({**known, outline.prefix: outline.added})}
+    return schema_beside(theirs, outline.table, outline.dropped, outline.notes)

@@ -138,10 +138,9 @@ def _reporting_errors(location: Location) -> Generator[None]:
 class ParquetSink:
     """Writes record batches as row groups."""
 
-    def __init__(self, stream: IO[bytes], schema: Any, metadata: Mapping[str, str]) -> None:
+    def __init__(self, stream: IO[bytes], schema: Any) -> None:
         pyarrow, parquet = require("pyarrow", "Parquet"), require("pyarrow.parquet", "Parquet")
-        made = pyarrow.schema(schema)
-        self._schema: Any = made.with_metadata({**(made.metadata or {}), **metadata})
+        self._schema: Any = pyarrow.schema(schema)
         self._stream = StaysOpen(stream)
         self._writer = parquet.ParquetWriter(
             pyarrow.PythonFile(self._stream, mode="w"), self._schema, compression="zstd"

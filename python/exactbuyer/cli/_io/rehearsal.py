@@ -14,7 +14,7 @@ from exactbuyer.cli.exit_codes import CommandError, FileError
 
 from .excel_output import check_sheet
 from .files import FileKind, require
-from .outline import Joiner, Outline, notes_of, schema_of
+from .outline import Joiner, Outline, schema_of
 from .parquet import ParquetSink, ParquetSource
 from .sources import CsvSource
 
@@ -50,7 +50,7 @@ def rehearse(outline: Outline, joiner: Joiner, kind: FileKind) -> None:
 
 
 def _write_parquet(scratch: IO[bytes], outline: Outline, piece: Any) -> None:
-    sink = ParquetSink(scratch, schema_of(outline), notes_of(outline))
+    sink = ParquetSink(scratch, schema_of(outline))
     if piece is not None:
         sink.write(piece)
     sink.finish({RECEIPT_KEY: {}})
