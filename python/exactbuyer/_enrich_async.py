@@ -74,6 +74,8 @@ class AwaitableCalls:
             if on_error == "raise":
                 refuse_invalid(parts)
             watch, asking = Watch(progress, sum(map(len, parts))), sum(part.asking() for part in parts)
+            if asking:
+                await self._session.open_store(options)
             call = self._session.begin(ListCall, "enrich_async", options, watch, asking=asking)
             call.keep_index(rows)
         return await run_to_end_async(call, parts, on_error)
@@ -183,6 +185,8 @@ class AwaitableCalls:
         await asyncio.shield(asyncio.wrap_future(self._session.closing()))
 
     async def __aenter__(self) -> Self:
+        # For streams, which begin without an `await`.
+        await self._session.open_store()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -194,6 +198,9 @@ class AwaitableCalls:
         """Reads all rows, letting the loop run in between."""
         if isinstance(rows, AsyncIterable):
             rows = [row async for row in rows]
+        elif isinstance(rows, list):
+            # Other tasks may change theirs while the loop runs.
+            rows = list(rows)
         if looks_wrong(rows):
             return [self._session.read(rows, options)]
         parts: list[Rows] = []

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from ._calls.options import CallOptions
 from ._calls.streams import TableStream
 from ._calls.table_calls import ClusterCall, StoredClusterCall, TableCall, TableStreamCall
-from ._calls.waiting import run_to_end, run_to_end_async
+from ._calls.waiting import out_of_the_loop, run_to_end, run_to_end_async
 from ._frames.cluster.detect import cluster_frame_of, is_cluster_frame
 from ._frames.cluster.planner import ClusterInput
-from ._frames.detect import is_reader
+from ._frames.detect import is_query, is_reader
 from ._frames.readers import reader_of
 from ._frames.request import By, Columns, Split, TableRequest
 from ._frames.table_input import TableInput
@@ -206,9 +206,10 @@ class TableCalls:
                 reader.warn_of_removed()
                 stream = self._session.begin(TableStreamCall, "enrich_table", options, Watch(progress, None))
                 stream.work_on(reader)
-                return reader.out(TableStream(stream, reader.parts(stream.part_rows)).batches())
+                return reader.out(TableStream(stream, reader.parts(lambda: stream.part_rows)).batches())
             else:
-                call = self._begin_in_memory("enrich_table", data, table_request, options, progress)
+                table_input = TableInput(data, table_request, settings)
+                call = self._begin_in_memory("enrich_table", table_input, options, progress)
         return run_to_end(call, call.source.parts(), "record").table
 
     @overload
@@ -293,19 +294,23 @@ class TableCalls:
                     "a frame of a cluster blocks the loop while its jobs run: pass it to enrich_table, as in "
                     "await asyncio.to_thread(enricher.enrich_table, frame, by=…)"
                 )
-            call = self._begin_in_memory("enrich_table_async", data, table_request, options, progress)
+            table_input = await self._read_out_of_the_loop(data, table_request)
+            if table_input.rows:
+                await self._session.open_store(options)
+            call = self._begin_in_memory("enrich_table_async", table_input, options, progress)
         return (await run_to_end_async(call, call.source.parts(), "record")).table
 
+    async def _read_out_of_the_loop(self, data: object, table_request: TableRequest) -> TableInput:
+        """Reads a table: in a thread if that computes its rows. Other tasks may change any other table."""
+        settings = self._session.settings
+        if is_query(data):
+            return await out_of_the_loop(lambda: TableInput(data, table_request, settings))
+        return TableInput(data, table_request, settings)
+
     def _begin_in_memory(
-        self,
-        name: str,
-        data: object,
-        table_request: TableRequest,
-        options: CallOptions,
-        progress: ProgressOption,
+        self, name: str, table_input: TableInput, options: CallOptions, progress: ProgressOption
     ) -> TableCall:
         """Begins the call for a table that is there as a whole."""
-        table_input = TableInput(data, table_request, self._session.settings)
         table_input.warn_of_removed()
         watch = Watch(progress, table_input.rows)
         asking = None if table_input.rows else 0

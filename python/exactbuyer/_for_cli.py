@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from ._calls.options import CallOptions
 from ._calls.streams import TableStream
 from ._calls.table_calls import TableStreamCall
+from ._frames.table_input import block_rows
 from .report.progress import ProgressOption, Watch
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 class _FileCall(TableStreamCall):
     while_waiting: Callable[[], AbstractContextManager[None]]
+
+    @property
+    def part_rows(self) -> int:
+        # Whole blocks from the beginning: a file is read to its end.
+        return block_rows(self.settings.window_rows)
 
     def _wait(self, timeout_s: float) -> None:
         with self.while_waiting():
@@ -59,7 +65,7 @@ class FileStream(TableStream):
         call = self._session.begin(_FileCall, "enrich", options, Watch(progress, rows))
         call.while_waiting = while_waiting
         call.work_on(reader)
-        super().__init__(call, reader.parts(call.part_rows))
+        super().__init__(call, reader.parts(lambda: call.part_rows))
 
     @property
     def is_over(self) -> bool:

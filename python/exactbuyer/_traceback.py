@@ -11,7 +11,12 @@ from .exceptions import ExactBuyerError
 DEBUG = "EXACTBUYER_DEBUG"
 """The environment variable that shows whole tracebacks and, on the command line, the log down to DEBUG."""
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
+
+
+def is_ours(file: str) -> bool:
+    """Whether this file is one of this package."""
+    return file.startswith(_PACKAGE)
 
 
 class _ShortTraceback:
@@ -31,7 +36,7 @@ class _ShortTraceback:
         last = trace
         while last.tb_next is not None:
             last = last.tb_next
-        if last.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        if is_ours(last.tb_frame.f_code.co_filename):
             trace.tb_next = None
 
 

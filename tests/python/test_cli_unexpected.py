@@ -175,8 +175,8 @@ def test_what_was_written_is_kept_if_reading_or_joining_fails(
     if where == "parts":
         parts = _runs._FileReader.parts
 
-        def some(reader: Any, rows: int) -> Any:
-            for part, _ in zip(parts(reader, rows), range(3), strict=False):
+        def some(reader: Any, most_rows: Callable[[], int]) -> Any:
+            for part, _ in zip(parts(reader, most_rows), range(3), strict=False):
                 yield part
             raise error
 

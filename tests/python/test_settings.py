@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exactbuyer import Budget, BulkEnricher, ConfigError
+from exactbuyer.settings import _setting_checks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -259,3 +260,11 @@ def test_a_folder_that_is_not_there_is_not_made_for_a_store(tmp_path: Path) -> N
     with BulkEnricher.sandbox(store=path) as enricher:
         enricher.enrich(["ana@acme.example"])
     assert path.is_file()
+
+
+def test_a_file_of_authorities_is_found_from_other_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A setting is read where it is given, and the file at the first send.
+    monkeypatch.chdir(tmp_path)
+    assert _setting_checks.ca_bundle("ca.pem") == str(tmp_path / "ca.pem")

@@ -16,6 +16,7 @@ import pytest
 
 from exactbuyer import BulkEnricher, ExactBuyerError, Results
 from exactbuyer._calls.list_call import ListCall
+from exactbuyer._calls.streams import BlockingStream
 from exactbuyer.exceptions import Interrupted
 from exactbuyer.sandbox import Sandbox
 
@@ -262,6 +263,54 @@ def test_a_forked_child_works_and_leaves_the_parents_calls_alone(everybody: Sand
     rest = enricher.recover()
     assert rest is not None
     assert rest.first_row == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("leave", [BlockingStream.close, BlockingStream.__del__])
+def test_a_forked_child_that_leaves_its_parents_stream_leaves_it_alone(
+    leave: Callable[[Any], None], everybody: Sandbox
+) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url)
+    with enricher.stream(ROWS) as stream:
+        next(stream)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                leave(stream)
+                results = enricher.enrich(["bo@acme.example"])
+                enricher.close()
+                is_clean = enricher.recover() is None and enricher.receipt == results.receipt
+                status = 0 if is_clean else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert len(list(stream)) == len(ROWS) - 1
+
+
+def test_ctrl_c_while_rows_are_read_loses_none_of_them(
+    everybody: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enricher = BulkEnricher("any", base_url=everybody.url, chunk_size=10)
+    read, reads = enricher._session.read, 0
+
+    def interrupted(*given: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        if reads == 3:
+            raise KeyboardInterrupt
+        return read(*given)
+
+    monkeypatch.setattr(enricher._session, "read", interrupted)
+    source = iter(ROWS)
+    stream = enricher.stream(source)
+    with pytest.raises(Interrupted):
+        list(stream)
+    results = enricher.recover()
+    assert results is not None
+    got = [result["value"] for result in results]
+    assert ROWS[results.first_row :] == [*got, *source]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from store_runs import emails, enricher
 
+from exactbuyer import BulkEnricher
 from exactbuyer.sandbox import Sandbox
 from exactbuyer.store import Store, migrate
 
@@ -133,3 +135,37 @@ def test_opening_a_store_that_another_program_has_is_taken_back(
     asked[what]()
     people.close()
     store.close()
+
+
+async def stream(people: BulkEnricher) -> list[Any]:
+    async with people, people.stream_async(PEOPLE) as rows:
+        return [row async for row in rows]
+
+
+async def table(people: BulkEnricher) -> list[Any]:
+    got = await people.enrich_table_async([{"mail": mail} for mail in PEOPLE], by="mail")
+    return [{"status": row["eb_status"]} for row in got]
+
+
+AWAITED: dict[str, Callable[[BulkEnricher], Coroutine[Any, Any, list[Any]]]] = {
+    "enrich": lambda people: people.enrich_async(PEOPLE),
+    "table": table,
+    "stream": stream,
+}
+
+
+@pytest.mark.parametrize("call", AWAITED)
+def test_the_loop_runs_while_another_program_has_the_store(everybody: Sandbox, path: Path, call: str) -> None:
+    people, holder = enricher(everybody, path), Holder(path, alone=True)
+
+    async def main() -> list[Any]:
+        async def release() -> None:
+            # The other program lets go of the store long before the wait for it ends, if the loop runs.
+            for _ in range(10):
+                await asyncio.sleep(0)
+            await asyncio.to_thread(holder.release_remaining)
+
+        rows, _ = await asyncio.gather(AWAITED[call](people), release())
+        return list(rows)
+
+    assert [row["status"] for row in asyncio.run(main())] == ["found"] * len(PEOPLE)

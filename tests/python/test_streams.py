@@ -113,6 +113,16 @@ def test_the_end_of_a_short_source_is_read_before_the_last_request_is_sent(
         assert is_read
 
 
+def test_a_reader_that_is_left_early_costs_no_more_than_a_stream() -> None:
+    people = pa.table({"mail": [f"p{number}@x.example" for number in range(50_000)]})
+    with BulkEnricher.sandbox(match_rate=1, grace=0) as enricher:
+        reader = enricher.enrich_table(people.to_reader(), by="mail", columns=[])
+        assert reader.read_next_batch().num_rows == 1_000
+        reader.close()
+        del reader
+        assert enricher.receipt.rows <= 5_000
+
+
 @pytest.mark.parametrize("rows", [1, 7])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_read_ahead_limits_what_may_be_paid_for(rows: int, is_async: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -60,3 +61,41 @@ def test_a_frame_of_polars_that_is_changed_meanwhile() -> None:
             return await running
 
         assert len(asyncio.run(enriched())) == 6
+
+
+def test_a_list_that_is_changed_meanwhile() -> None:
+    # Long enough to be read in parts.
+    theirs = [f"person{number}@acme.example" for number in range(25_000)]
+    people = list(theirs)
+    with BulkEnricher.sandbox(requests_per_minute=1_000) as enricher:
+
+        async def enriched() -> Any:
+            running = asyncio.create_task(enricher.enrich_async(theirs))
+            await asyncio.sleep(0)
+            theirs.clear()
+            return await running
+
+        results = asyncio.run(enriched())
+    assert [row["value"] for row in results] == people
+
+
+def test_a_query_is_run_while_the_loop_runs() -> None:
+    people = [f"person{number}@acme.example" for number in range(6)]
+    went_on = threading.Event()
+
+    def compute(frame: pl.DataFrame) -> pl.DataFrame:
+        assert went_on.wait(30), "the loop stood still"
+        return frame
+
+    query = pl.DataFrame({"mail": people}).lazy().map_batches(compute)
+    with BulkEnricher.sandbox() as enricher:
+
+        async def enriched() -> Any:
+            running = asyncio.create_task(enricher.enrich_table_async(query, by="mail"))
+            await asyncio.sleep(0)
+            went_on.set()
+            return await running
+
+        table = asyncio.run(enriched()).collect()
+    assert table["mail"].to_list() == people
+    assert table["eb_status"].n_unique() <= 2

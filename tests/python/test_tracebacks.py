@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import exactbuyer
-from exactbuyer import Budget, BulkEnricher
+from exactbuyer import Budget, BulkEnricher, IncompleteWarning
 from exactbuyer.store import Store
 
 if TYPE_CHECKING:
@@ -107,3 +107,24 @@ def test_whole_tracebacks_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(ValueError, match="timeout") as caught:
         BulkEnricher(timeout=-1)
     assert len(own_frames(caught.value)) > MOST_FRAMES
+
+
+def test_a_package_with_a_similar_name_is_not_this_one() -> None:
+    """Its frames stay in a traceback, and warnings point to it."""
+    place = f"{PACKAGE}_jobs/job.py"
+    code = """
+def rows():
+    yield "ana@acme.example"
+    raise TypeError("the source is wrong")
+
+def enrich(enricher, rows):
+    return enricher.enrich(rows, on_error="record")
+"""
+    job: dict[str, Any] = {}
+    exec(compile(code, place, "exec"), job)
+    with BulkEnricher.sandbox() as enricher, pytest.raises(TypeError) as caught:
+        job["enrich"](enricher, job["rows"]())
+    assert traceback.extract_tb(caught.tb)[-1].filename == place
+    with BulkEnricher.sandbox(credits=0) as enricher, pytest.warns(IncompleteWarning) as warned:
+        job["enrich"](enricher, [MAIL])
+    assert [warning.filename for warning in warned] == [place]

@@ -110,7 +110,7 @@ class AsyncStream(StreamBase[Result], AsyncIterator[Result]):
 
     __module__ = "exactbuyer"
 
-    def __init__(self, call: StreamCall[Result], source: Iterator[Any] | AsyncIterator[object]) -> None:
+    def __init__(self, call: StreamCall[Result, Any], source: Iterator[Any] | AsyncIterator[object]) -> None:
         super().__init__(call, source)
         self._waiter: Waiter | None = None
         self._reader: AsyncSource | None = None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from exactbuyer import exceptions
 from exactbuyer.exceptions import ExactBuyerError, Interrupted
 from exactbuyer.report._warnings import MANY_ROWS, warn_incomplete, warn_not_stored, warn_of_nothing_kept
-from exactbuyer.report.log import log
+from exactbuyer.report.log import SHOWN_BY_CLI, SHOWN_UNLESS_QUIET, log
 from exactbuyer.report.message import PYTHON, Message, said
 from exactbuyer.report.receipt import Receipt
 from exactbuyer.report.results import Problem
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from .options import CallOptions, OnError
     from .session import Session
 
-SHOWN_BY_CLI = {"shown_by_cli": True}
-"""Marks log records about what the command line shows in its own words."""
-
 _LOG = {
     "retried": (logging.INFO, "{request} was not charged, and is sent again in {wait}"),
     "halved": (logging.INFO, "{request} was not charged, and is sent again in halves"),
@@ -43,9 +40,6 @@ _LOG = {
     "unknown": (logging.WARNING, "{request} may have been charged"),
 }
 """What the core reports of requests while a call runs: the level, and the text before the cause."""
-
-SHOWN_UNLESS_QUIET = {"shown_unless_quiet": True}
-"""Marks log records that the command line leaves out with --quiet."""
 
 TICK_S = 0.1
 """How long a call waits before it looks at the clock and at its progress again."""
@@ -85,7 +79,7 @@ class Call:
         self.is_handed_out = False
         """Whether `recover()` is working on it, or has returned it."""
         self.is_given_up = False
-        """Whether its rows were dropped. The history sets it."""
+        """Whether its rows were dropped, or are another process's."""
         self._rest: Results | None = None
         self._caller = Caller.WAITING
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
@@ -201,8 +195,13 @@ class Call:
 
     def stop(self) -> None:
         """Starts nothing new; what is in flight may still take the grace."""
-        self.run.stop(self.settings.grace)
-        self.run.finish()
+        if not self.is_given_up:
+            self.run.stop(self.settings.grace)
+            self.run.finish()
+
+    def disown(self) -> None:
+        """In a forked child: the call is the parent's, so nothing here keeps it, stops it or speaks of it."""
+        self.is_given_up, self._caller = True, Caller.SERVED
 
     def keep_for_recovery(self) -> None:
         """Leaves it to `recover()`. First of all in whatever ends a call: Ctrl-C may come at any moment."""
@@ -239,11 +238,18 @@ class Call:
         """Whether the collector has interrupted the call history: then nothing may be logged."""
         return self._session.history.is_locked_here()
 
-    def interrupt(self) -> Interrupted:
+    def interrupted(self) -> Interrupted:
         """After Ctrl-C: stops, waits for the requests in flight, and returns the exception to raise.
 
         A second Ctrl-C ends the wait. In both cases, `recover()` returns the rows, once.
         """
+        try:
+            return self._interrupted()
+        except KeyboardInterrupt:
+            # The next Ctrl-C came before this had begun: it counts as the same.
+            return self._interrupted()
+
+    def _interrupted(self) -> Interrupted:
         try:
             self._keep_and_stop()
             in_flight = self.run.progress().get("in_flight", 0)
@@ -362,10 +368,8 @@ class Call:
         if not self.over():
             # Requests in flight may be charged already.
             counts["credits_in_doubt"] = self.run.progress()["credits_in_doubt"]
-        in_store = self.settings.store is not None
-        return Receipt.from_core(
-            counts, self.settings.credit_price, in_store=in_store, store_only=self._options.store_only
-        )
+        in_store, store_only = self.settings.store is not None, self._options.store_only
+        return Receipt.from_core(counts, self.settings.credit_price, in_store=in_store, store_only=store_only)
 
     def _log(self, receipt: Receipt) -> None:
         log(

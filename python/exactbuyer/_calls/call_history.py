@@ -177,6 +177,8 @@ class CallHistory:
     def after_fork(self) -> None:
         """In a forked child: the calls are the parent's, and so may be the lock's state."""
         self._lock = threading.RLock()
+        for call in self.calls():
+            call.disown()
         self._interrupted = deque()
         self._last_interrupted = None
         self._begun = weakref.WeakValueDictionary()

@@ -13,14 +13,13 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from exactbuyer._core import Engine, Rows
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report._warnings import warn_of_given_up
-from exactbuyer.report.log import follow_environment, log
+from exactbuyer.report.log import SHOWN_BY_CLI, follow_environment, log
 from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.plan import Plan
 from exactbuyer.report.wording import count
@@ -28,11 +27,14 @@ from exactbuyer.settings._secret import ProxyUrl, Secret, key_to_send
 from exactbuyer.store import Store
 from exactbuyer.store._file import core_of, opened, store_of
 
-from .call import SHOWN_BY_CLI, Call
+from .call import Call
 from .call_history import CallHistory
 from .copies import Origin, StoreId, with_login
+from .waiting import in_thread, out_of_the_loop
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from exactbuyer.report.progress import Watch
     from exactbuyer.sandbox import Sandbox
     from exactbuyer.settings import Settings
@@ -128,10 +130,31 @@ class Session:
         log(logging.INFO, "%s: %s", name, size, extra=SHOWN_BY_CLI)
         return kind(run, name, self, options, watch)
 
+    async def open_store(self, options: CallOptions | None = None) -> None:
+        """Opens the store without blocking the loop: that may wait for other programs, for up to 15 s.
+
+        `begin` then finds it open. Without `options`, for no call in particular, it makes no store.
+
+        Raises:
+            ConfigError: There is no key for a call with these options.
+            StoreError: The store cannot be opened.
+        """
+        self._refuse_if_closed()
+        if options is not None:
+            self._check_options(options)
+        if self.store is None or core_of(self.store).is_open():
+            return
+        # A copy makes no store either, because it must be the one of its original.
+        if self.store.exists() or not (options is None or self._origin is not None):
+            await out_of_the_loop(core_of(self.store).open)
+
     def check(self, options: CallOptions) -> None:
         """Raises what `begin` would raise without rows, except what concerns the file of a store."""
-        self._check_store_only(options)
         self._checked_engine()
+        self._check_options(options)
+
+    def _check_options(self, options: CallOptions) -> None:
+        self._check_store_only(options)
         if not options.store_only:
             key_to_send(self._key, is_copy=self._origin is not None)
 
@@ -224,18 +247,7 @@ class Session:
         """Closes in a thread of its own; again only if that has failed."""
         with self._lock:
             if self._closing is None or (self._closing.done() and self._closing.exception() is not None):
-                closing: Future[None] = Future()
-                self._closing = closing
-
-                def close() -> None:
-                    try:
-                        self.close(self.settings.grace)
-                    except BaseException as error:  # noqa: BLE001 - raised where it is awaited
-                        closing.set_exception(error)
-                    else:
-                        closing.set_result(None)
-
-                threading.Thread(target=close, name="exactbuyer-close", daemon=True).start()
+                self._closing = in_thread("exactbuyer-close", lambda: self.close(self.settings.grace))
             return self._closing
 
     def take_oldest(self) -> Call | None:

@@ -6,21 +6,24 @@ Owns how a source is read: at most as many rows as the window holds, in slices t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from exactbuyer.report.log import log
+from exactbuyer.report.log import SHOWN_BY_CLI, log
 from exactbuyer.report.results import Result
 from exactbuyer.report.wording import count
 from exactbuyer.results import Results
 
-from .call import SHOWN_BY_CLI, Call
+from .call import Call
 from .slices import CutShort, cut
 
 if TYPE_CHECKING:
     from exactbuyer._core import Rows
 
 ItemT = TypeVar("ItemT")
+ReadyT = TypeVar("ReadyT")
 
 _FIRST_CHUNKS = 4
 """How many requests are read ahead at first: as many as are in flight at first."""
@@ -30,8 +33,11 @@ _GROWTH = 4
 that leaves after a few rows has not paid for tens of thousands."""
 
 
-class StreamCall(Call, Generic[ItemT]):
-    """A call that hands out items in order, each for one row or more, and keeps them until then."""
+class StreamCall(Call, Generic[ItemT, ReadyT]):
+    """A call that hands out items in order, each for one row or more, and keeps them until then.
+
+    `_ready` has what items are made of, in order.
+    """
 
     whole = False
     fed = 0
@@ -39,6 +45,11 @@ class StreamCall(Call, Generic[ItemT]):
     """Whether no more rows come."""
     trouble: Exception | None = None
     """What the source raised, or the reader of its rows. It is raised in its place."""
+
+    def __init__(self, *begun: Any) -> None:
+        super().__init__(*begun)
+        self._ready: deque[ReadyT] = deque()
+        self._handed_out = 0
 
     @property
     def part_rows(self) -> int:
@@ -87,6 +98,10 @@ class StreamCall(Call, Generic[ItemT]):
         except Exception as trouble:  # noqa: BLE001 - raised in its place
             self.feed_before_trouble(part)
             self.end(trouble)
+        except KeyboardInterrupt:
+            # The source has given these rows away: they are fed all the same, and `recover()` returns them.
+            self.feed_part(part)
+            raise
         else:
             self.keep_part(part)
             self.feed(rows)
@@ -109,7 +124,7 @@ class StreamCall(Call, Generic[ItemT]):
 
     def has_item(self) -> bool:
         """Whether :meth:`hand_out` has one."""
-        raise NotImplementedError
+        return bool(self._ready)
 
     def hand_out(self) -> ItemT:
         """The next item. Only after :meth:`has_item`."""
@@ -117,7 +132,7 @@ class StreamCall(Call, Generic[ItemT]):
 
     def handed_out(self) -> int:
         """How many rows the consumer has."""
-        raise NotImplementedError
+        return self._handed_out
 
     def waiting(self) -> int:
         """How many rows wait here to be handed out."""
@@ -128,7 +143,9 @@ class StreamCall(Call, Generic[ItemT]):
 
     def log_unread_rows(self) -> None:
         """Logs that rows were left behind, if there are any."""
-        if (left := self.kept_rows()) > 0 and not self.is_amid_history():
+        if self.is_given_up or self.is_amid_history():
+            return
+        if (left := self.kept_rows()) > 0:
             log(
                 logging.WARNING,
                 "the stream was left with %s read and not handed out: "
@@ -141,15 +158,8 @@ class StreamCall(Call, Generic[ItemT]):
         return f"The rows that were not handed out yet are in {self._places()}."
 
 
-class RowStreamCall(StreamCall[Result]):
+class RowStreamCall(StreamCall[Result, Result]):
     """A call that hands out the result of each row."""
-
-    def __init__(self, *begun: Any) -> None:
-        super().__init__(*begun)
-        self._taken: list[list[Result]] = []
-        self._current: list[Result] = []
-        self._at = 0
-        self._handed_out = 0
 
     def read(self, part: Any, first_row: int) -> Rows:
         return self._session.read(part, self._options, first_row)
@@ -168,37 +178,22 @@ class RowStreamCall(StreamCall[Result]):
     def collect(self) -> None:
         # Results are taken and kept in a single C call. A Ctrl-C between the two would lose a list that was
         # taken and not yet kept.
-        taken = map(self.run.take, (self.settings.chunk_size,))
-        self._taken.extend(cast("Iterable[list[Result]]", taken))
-
-    def has_item(self) -> bool:
-        while self._at >= len(self._current):
-            if not self._taken:
-                return False
-            # No function is called between these assignments: as above, a Ctrl-C could come in between.
-            taken, handed_out = self._taken, self._handed_out + len(self._current)
-            self._current, self._at, self._handed_out = taken[0], 0, handed_out
-            del taken[0]
-        return True
+        taken = cast("Iterator[list[Result]]", map(self.run.take, (self.settings.chunk_size,)))
+        self._ready.extend(chain.from_iterable(taken))
 
     def hand_out(self) -> Result:
-        row = self._current[self._at]
-        self._at += 1
+        row, handed_out = self._ready[0], self._handed_out + 1
+        # No function is called between these statements: as above, a Ctrl-C could come in between.
+        self._handed_out = handed_out
+        del self._ready[0]
         return row
 
-    def handed_out(self) -> int:
-        return self._handed_out + self._at
-
     def waiting(self) -> int:
-        return len(self._current) - self._at + sum(map(len, self._taken))
+        return len(self._ready)
 
     def rest(self) -> Results:
-        rows = self._current[self._at :]
-        first_row = self.handed_out()
-        for taken in self._taken:
-            rows.extend(taken)
-        return Results(rows, first_row=first_row)
+        return Results(self._ready, first_row=self._handed_out)
 
     def release_remaining(self) -> None:
-        first_row = self.handed_out()
-        self._current, self._taken, self._handed_out, self._at = [], [], first_row, 0
+        first_row = self._handed_out
+        self._ready, self._handed_out = deque(), first_row

@@ -36,7 +36,7 @@ class StreamBase(Generic[ItemT]):
     _is_running = False
     """Whether it is reading its source or waiting: then nobody else may ask for an item."""
 
-    def __init__(self, call: StreamCall[ItemT], source: Iterator[Any] | AsyncIterator[object]) -> None:
+    def __init__(self, call: StreamCall[ItemT, Any], source: Iterator[Any] | AsyncIterator[object]) -> None:
         self._call = call
         self._source = source
         self._closed = False
@@ -110,11 +110,7 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
             if not self._closed:
                 self._finish()
         except KeyboardInterrupt:
-            try:
-                interrupted = self._call.interrupt()
-            except KeyboardInterrupt:
-                # The next Ctrl-C came before `interrupt` had begun: it counts as the same.
-                interrupted = self._call.interrupt()
+            interrupted = self._call.interrupted()
             self._closed = True
             raise interrupted from None
         except BaseException:

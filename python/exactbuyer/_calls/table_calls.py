@@ -203,18 +203,18 @@ class StoredClusterCall(ClusterCall):
     """Rows are distinct: a lookup comes again only as an alternative in a row with several columns."""
 
 
-class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
+class TableStreamCall(TableCallBase[TableReader], StreamCall["list[Any]", "tuple[Batches, Any]"]):
     """A call whose table comes and goes batch by batch. It hands out blocks, each as a list of batches."""
 
     def __init__(self, *begun: Any) -> None:
         super().__init__(*begun)
-        self._handed_out = 0
         self._sources: deque[Any] = deque()
-        self._ready: deque[tuple[Batches, Any]] = deque()
 
     @property
     def part_rows(self) -> int:
-        return block_rows(self.settings.window_rows)
+        # At first a request's, so that a consumer that leaves early has not paid for whole blocks.
+        most = block_rows(self.settings.window_rows)
+        return min(most, max(self.settings.chunk_size, self._handed_out))
 
     def read(self, part: Any, first_row: int) -> Rows:
         # A block is read as a whole, or not at all.
@@ -228,9 +228,6 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         # As in `taken`: no block is without its source, whenever a Ctrl-C comes.
         self._ready.extend(zip(taken(self.source.table), iter(self._sources.popleft, None)))  # noqa: B905
 
-    def has_item(self) -> bool:
-        return bool(self._ready)
-
     def hand_out(self) -> list[Any]:
         """The next block, joined with what it came from."""
         block, source = self._ready[0]
@@ -239,9 +236,6 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall[list[Any]]):
         self._handed_out = handed_out
         del self._ready[0]
         return joined
-
-    def handed_out(self) -> int:
-        return self._handed_out
 
     def waiting(self) -> int:
         return sum(len(block) for block, _ in self._ready)

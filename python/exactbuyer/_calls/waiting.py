@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exactbuyer._traceback import short_traceback
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from exactbuyer.results import Results
 
     from .options import OnError
+
+T = TypeVar("T")
 
 
 class Waiter:
@@ -94,6 +98,25 @@ async def raise_if_cancelled() -> None:
     await asyncio.sleep(0)
 
 
+def in_thread(name: str, work: Callable[[], T]) -> Future[T]:
+    """Does this in a thread. It is a daemon: the process ends without waiting for it."""
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            done.set_exception(error)
+
+    Thread(target=run, name=name, daemon=True).start()
+    return done
+
+
+async def out_of_the_loop(work: Callable[[], T]) -> T:
+    """Does this in a thread while the loop stays free. If it is cancelled, the work is not."""
+    return await asyncio.shield(asyncio.wrap_future(in_thread("exactbuyer-async", work)))
+
+
 def run_to_end(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
     """Feeds a call all its rows and waits for the outcomes. Raises or warns as `Call.conclude` does."""
     try:
@@ -105,12 +128,7 @@ def run_to_end(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
         with short_traceback:
             return call.conclude(on_error)
     except KeyboardInterrupt:
-        try:
-            interrupted = call.interrupt()
-        except KeyboardInterrupt:
-            # The next Ctrl-C came before `interrupt` had begun: it counts as the same.
-            interrupted = call.interrupt()
-        raise interrupted from None
+        raise call.interrupted() from None
     except BaseException:
         call.detach()
         raise

@@ -31,6 +31,11 @@ def is_reader(data: object) -> bool:
     return not hasattr(type(data), "__len__") and not hasattr(data, "num_rows")
 
 
+def is_query(data: object) -> bool:
+    """Whether its rows are computed when it is read: a lazy frame of polars, or a relation of duckdb."""
+    return home_of(data) == "duckdb" or (home_of(data) == "polars" and type(data).__name__ == "LazyFrame")
+
+
 def frame_of(data: object) -> Frame:
     """The table, as what it is."""
     home, name = home_of(data), type(data).__name__

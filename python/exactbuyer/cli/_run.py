@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -116,8 +116,8 @@ class _FileReader(TableReader):
         self._source = data
         return list(data.names), data.metadata
 
-    def parts(self, rows: int) -> Iterator[Any]:
-        parts = self._source.parts(rows)
+    def parts(self, most_rows: Callable[[], int]) -> Iterator[Any]:
+        parts = self._source.parts(most_rows())
         while True:
             # The input may be typed by a person, who may be slow.
             with self.signals.released():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exactbuyer._traceback import is_ours
 from exactbuyer.exceptions import ColumnWarning, IncompleteWarning, StoreWarning
 
 from .message import Message, Term
@@ -75,7 +75,7 @@ def warn_of_column(message: str, results: Results | None = None, receipt: Receip
 
 def _warn(warning: Warning) -> None:
     """Warns at the line of the first frame outside this package."""
-    here, level, frame = str(Path(__file__).parents[1]), 1, inspect.currentframe()
-    while frame is not None and frame.f_code.co_filename.startswith(here):
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and is_ours(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1
     warnings.warn(warning, stacklevel=level)

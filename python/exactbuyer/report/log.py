@@ -20,6 +20,12 @@ from .wording import as_given
 VARIABLE = "EXACTBUYER_LOG"
 """The environment variable that says what is written to stderr where logging is not configured."""
 
+SHOWN_BY_CLI = {"shown_by_cli": True}
+"""Marks log records about what the command line shows in its own words."""
+
+SHOWN_UNLESS_QUIET = {"shown_unless_quiet": True}
+"""Marks log records that the command line leaves out with --quiet."""
+
 logger = logging.getLogger("exactbuyer")
 
 _LEVELS = {"off": logging.CRITICAL + 1, "info": logging.INFO, "debug": logging.DEBUG}

@@ -176,7 +176,8 @@ def ca_bundle(value: object) -> str | None:
     if path is None:
         raise wrong("ca_bundle", f"{right}; got {as_given(value)}")
     check_path("ca_bundle", path)
-    return path
+    # It is read at the first send, and by copies: from a process that may have another working directory.
+    return os.path.abspath(path)  # noqa: PTH100 - links stay links
 
 
 def credit_price(value: Any) -> tuple[Decimal, str] | None:

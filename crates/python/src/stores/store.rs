@@ -171,6 +171,11 @@ impl Store {
         Self { path, service, open: Mutex::new(None) }
     }
 
+    /// Whether this process has it open.
+    fn is_open(&self) -> bool {
+        lock(&self.open).as_ref().is_some_and(|open| open.get().is_some())
+    }
+
     /// Warnings are about the place of the file, for users to read. An open store gives the same ones again.
     fn open(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         self.ask(py, |store| Ok(store.warnings().to_vec()))
