@@ -236,11 +236,13 @@ impl SettleWork {
         )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            // The beginning of the pause is kept too, so that setting the clock back does not make it longer.
+            // The beginning of the pause is kept too, so that setting the clock back does not make it longer: an earlier
+            // pause that begins in the future begins now, here as in a claim.
             query::change(
                 connection,
                 "INSERT INTO pause SELECT key, ?2, ?3 FROM request WHERE id = ?1 ON CONFLICT DO UPDATE
-                 SET since_ms = excluded.since_ms, until_ms = max(until_ms, excluded.until_ms)",
+                 SET since_ms = excluded.since_ms,
+                 until_ms = max(until_ms - max(since_ms - excluded.since_ms, 0), excluded.until_ms)",
                 [self.request, evidence.at_ms, until],
             )?;
         }
