@@ -114,19 +114,19 @@ impl SettleWork {
     /// If the file does not have the request.
     fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
         let shared = writer.shared.clone();
-        let known: Option<(bool, i64)> = query::find_row(
+        let known: Option<(bool, i64, i64)> = query::find_row(
             connection,
-            "SELECT settled_ms IS NOT NULL, required FROM request WHERE id = ?1",
+            "SELECT settled_ms IS NOT NULL, required, sent_ms FROM request WHERE id = ?1",
             [self.request],
         )?;
-        let Some((settled, required)) = known else {
+        let Some((settled, required, sent_ms)) = known else {
             return Err(Fault::Damaged("a request is missing in it"));
         };
         if settled {
             // Its process looked dead and has answered all the same: the answer replaces the doubt.
             index::remove_outcome(connection, shared.secret(), self.request)?;
         }
-        let rest = self.without_purged(connection, writer)?;
+        let rest = self.without_purged(connection, writer, sent_ms)?;
         let hits = |lines: &[Line]| lines.iter().filter(|line| line.state == state::HIT).count() as u64;
         self.withheld = rest.as_ref().map_or(0, |(rest, _)| hits(&self.lines) - hits(rest));
         let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
@@ -179,20 +179,22 @@ impl SettleWork {
     /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
     /// If it is not, a reply that could not be read is not stored either.
     ///
-    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here.
+    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here. The time
+    /// that counts is when the request was sent: an answer that was asked for before the contact was found to mention a
+    /// person who was purged may mention that person in the same way.
     fn without_purged(
         &self,
         connection: &Connection,
         writer: &mut WriterState,
+        sent_ms: i64,
     ) -> Result<Option<Packed>, Fault> {
         if !barred::any(connection)? {
             return Ok(None);
         }
         let purged = writer.purged(connection)?;
-        let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
         let mut rest = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
-            if ask.query_row([line.key], |row| row.get::<_, bool>(0))? {
+            if barred::keeps_out(connection, line.key, sent_ms)? {
                 continue;
             }
             if line.state == state::HIT && purged.is_mentioned_in(&line.body) {
