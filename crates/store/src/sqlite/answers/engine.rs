@@ -232,11 +232,11 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Gives the writer a settlement, with its blocks already compressed.
+    /// Gives the writer a settlement, with its blocks already compressed. If there is no memory for that, the writer gets it
+    /// all the same: the answer was paid for, and the writer tries again what fails.
     ///
     /// # Errors
-    /// If the handle is of another process or there is no memory: then the request stays in flight until its owner
-    /// ends.
+    /// If the handle is of another process: then the request stays in flight until its owner ends.
     fn give_settlement(
         &self,
         request: RequestId,
@@ -245,15 +245,13 @@ impl SqliteStore {
         reply: Option<Reply<u64>>,
     ) -> Result<(), Error> {
         let opening = self.opening()?;
-        let failed = |fault| opening.shared.error(fault);
-        let (lines, blocks) = settle::pack(&opening.shared, lookups).map_err(failed)?;
-        let unread = evidence.unread.as_deref().map(block::compress).transpose().map_err(failed)?;
+        let lines = settle::lines(&opening.shared, lookups);
+        let packed = settle::pack(&lines, &evidence).ok();
         opening.writer.give(Box::new(SettleWork {
             request: request.0,
             lines,
-            blocks,
+            packed,
             evidence,
-            unread,
             withheld: 0,
             is_hopeless: false,
             reply,
