@@ -13,7 +13,8 @@
 //! ```
 //!
 //! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
-//! the table with those that it knows at the beginning of each transaction, and reads only new ones.
+//! the table with those that it knows, at the beginning of each transaction before which another connection has
+//! committed, and reads only new ones.
 //!
 //! SQLite notices most damage to a file, but not changed bytes within a row. Without the checksum, lookups whose keys
 //! are damaged would be taken for new ones and paid for again.

@@ -66,7 +66,7 @@ impl WriterState {
 
     /// Whether another process has changed the file since the memory was compared with it.
     pub(super) fn is_behind(&self, connection: &Connection) -> bool {
-        version(connection).ok() != self.version
+        query::data_version(connection).ok() != self.version
     }
 
     /// Compares the memory with the file, if another process has changed the file.
@@ -74,7 +74,7 @@ impl WriterState {
     /// Costs one pragma if nothing has changed. Otherwise it reads the rows in flight, and which requests are in the
     /// tail. The commits of this connection do not change the version, so the memory follows them by itself.
     pub(super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let version = version(connection)?;
+        let version = query::data_version(connection)?;
         if self.version == Some(version) {
             return Ok(());
         }
@@ -256,11 +256,4 @@ impl WriterState {
         }
         Ok(())
     }
-}
-
-/// A number that changes when another connection commits.
-///
-/// The connection's own commits do not change it.
-fn version(connection: &Connection) -> Result<i64, Fault> {
-    query::one(connection, "PRAGMA data_version", [])
 }
