@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use exactbuyer_core::error::Error;
 
-use super::super::file::{Fault, OpenFiles, busy, query};
+use super::super::file::{Fault, OpenFiles, busy, query, schema};
 use super::super::platform;
 use super::super::tables::{BlockCache, Tail};
 use super::shared::Shared;
@@ -104,6 +104,7 @@ impl ReaderState {
         let reading = connection.unchecked_transaction()?;
         let current = query::data_version(connection)?;
         if *version != Some(current) {
+            schema::check_rules(connection)?;
             tail.sync(connection)?;
             *version = Some(current);
         }

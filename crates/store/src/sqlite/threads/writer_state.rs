@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use exactbuyer_core::outcome::RequestOutcome;
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::{Fault, query};
+use super::super::file::{Fault, query, schema};
 use super::super::recognise::PurgedPeople;
 use super::super::tables::{DecodedBlock, Tail, barred, block, block_table, index, state, tail};
 use super::intents::Intent;
@@ -78,6 +78,9 @@ impl WriterState {
         if self.version == Some(version) {
             return Ok(());
         }
+        // Also if this fails: a run that waits for another process must learn of it.
+        self.notify = true;
+        schema::check_rules(connection)?;
         if self.version.is_none() {
             // The number of a request that was rolled back may now be that of another process's request.
             self.shared.intents().clear();
@@ -103,7 +106,6 @@ impl WriterState {
         self.tail.sync(connection)?;
         self.purged = None;
         self.version = Some(version);
-        self.notify = true;
         Ok(())
     }
 
