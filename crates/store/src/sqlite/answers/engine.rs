@@ -28,7 +28,7 @@ use exactbuyer_core::store::{
 use super::super::clock::now_ms;
 use super::super::key::Key;
 use super::super::process::SqliteStore;
-use super::super::tables::{block, sorted};
+use super::super::tables::block;
 use super::super::threads::{AfterUnsettled, Listen, closed};
 use super::claim::ClaimWork;
 use super::lookups::{self, LookupQuery};
@@ -184,7 +184,7 @@ impl SqliteStore {
         let shared = opening.shared.clone();
         let keys: Vec<Key> = lookups.iter().map(|lookup| shared.secret().key(lookup)).collect();
         let (run, _) = self.runs.get(run)?;
-        let fields = sorted(required);
+        let fields = required.clone();
         opening.reader.give(Box::new(move |reader| {
             let answer = reader.and_then(|reader| {
                 let availability = LookupQuery::of(&shared, &run, &fields, &keys).and_then(|query| {
@@ -220,7 +220,7 @@ impl SqliteStore {
         opening.writer.give(Box::new(ClaimWork {
             run: state,
             number: run.0,
-            fields: sorted(required),
+            fields: required.clone(),
             keys: lookups.iter().map(|lookup| shared.secret().key(lookup)).collect(),
             lookups: lookups.to_vec(),
             packed,
