@@ -39,7 +39,7 @@ pub(super) struct SettleWork {
     pub(super) request: i64,
     /// In the order of the request. The position of a line is its place.
     pub(super) lines: Vec<Line>,
-    /// What it stores. `None` if it could not be packed when the answer came: then the writer packs it, and keeps trying.
+    /// What it stores. `None` if it could not be packed when the answer came: then the writer packs it.
     pub(super) packed: Option<Packed>,
     pub(super) evidence: Evidence,
     /// Contacts that are not stored because of a purge. Known after `write`. They are delivered to the caller all
@@ -199,9 +199,9 @@ impl SettleWork {
     /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
     /// If it is not, a reply that could not be read is not stored either.
     ///
-    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here. The time
-    /// that counts is when the request was sent: an answer that was asked for before the contact was found to mention a
-    /// person who was purged may mention that person in the same way.
+    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here. The
+    /// time that counts is when the request was sent: an answer that was asked for before the contact was found to
+    /// mention a person who was purged may mention that person in the same way.
     fn without_purged(
         &self,
         connection: &Connection,
@@ -258,8 +258,8 @@ impl SettleWork {
         )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            // The beginning of the pause is kept too, so that setting the clock back does not make it longer: an earlier
-            // pause that begins in the future begins now, here as in a claim.
+            // The beginning of the pause is kept too, so that setting the clock back does not make it longer: an
+            // earlier pause that begins in the future begins now, here as in a claim.
             query::change(
                 connection,
                 "INSERT INTO pause SELECT key, ?2, ?3 FROM request WHERE id = ?1 ON CONFLICT DO UPDATE

@@ -42,8 +42,8 @@ pub struct Migrated {
 /// Migrates the store to this version's rules, after a backup to a file beside it.
 ///
 /// # Errors
-/// If it is open in this process, another process has claimed something, it is not a store, was written by a newer version, or cannot be written; and if it was
-/// interrupted. Then it is not changed.
+/// If it is open in this process, another process has claimed something, it is not a store, was written by a newer
+/// version, or cannot be written; and if it was interrupted. Then it is not changed.
 pub fn migrate(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Error> {
     if !path.exists() {
         return Err(Fault::absent(path));
