@@ -92,7 +92,8 @@ impl Shell {
         let chance = Box::new(move || of_engine.chance());
         let scheduler =
             Scheduler::new(config.clone(), &options, shared.limits.clone(), durable, chance, now());
-        let required = options.required_fields.unwrap_or_else(|| config.required_fields.clone()).into();
+        let required = options.required_fields.unwrap_or_else(|| config.required_fields.clone());
+        let required = required.into_iter().collect();
         Self { shared, port, inbox, run, required, scheduler, halted: Arc::default(), is_over: false }
     }
 

@@ -377,12 +377,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn other_required_fields_are_another_lookup() {
+    async fn other_required_fields_are_another_lookup_and_another_order_is_not() {
         let store = MemoryStore::default();
-        let run = begin(&store);
-        let phone = Required::from(["phone".into()]);
+        let (run, other) = (begin(&store), begin(&store));
         assert_eq!(one(&store, run, "a").await, Availability::Free);
-        assert_eq!(claim(&store, run, &phone, "a").await, Availability::Free);
+        let fields = |names: [&str; 2]| Required::from(names.map(Box::from));
+        assert_eq!(claim(&store, run, &fields(["phone", "email"]), "a").await, Availability::Free);
+        assert_eq!(claim(&store, other, &fields(["email", "phone"]), "a").await, Availability::Held);
     }
 
     #[tokio::test]

@@ -368,7 +368,7 @@ def migrate(path: str | PathLike[str]) -> Migrated:
         What was done, and where the backup is. Print it.
 
     Raises:
-        StoreError: The file is open somewhere, was written by a newer version, or cannot be written. It is
+        StoreError: The file is in use, was written by a newer version, or cannot be written. It is
             unchanged.
     """
     hidden, path = Hidden(path), ""

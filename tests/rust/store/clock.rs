@@ -5,7 +5,7 @@ use std::time::Duration;
 use exactbuyer_core::config::{Config, Per};
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::Reply;
-use exactbuyer_core::store::Claim;
+use exactbuyer_core::store::{Claim, Evidence, RunId, Store};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::SqliteStore;
 
@@ -76,6 +76,25 @@ fn setting_the_clock_back_does_not_make_a_pause_longer() {
     assert!(first > Duration::ZERO && first <= pause + Duration::from_mins(2), "{first:?}");
     a_moment_passes();
     assert!(pause_of(&store) < first, "it goes on from there");
+}
+
+#[test]
+fn setting_the_clock_back_does_not_make_a_pause_longer_when_another_reply_asks_for_one_first() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let claims = ["bob", "eve"].map(|name| claim_freely(&store, &[name]));
+    let settle = |(run, claim): &(RunId, Claim), pause| {
+        let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
+        let at_ms = jiff::Timestamp::now().as_millisecond();
+        let evidence = Evidence { at_ms, left: true, pause: Some(pause), ..Evidence::default() };
+        wait(store.settle(*run, &[].into(), *request, Vec::new(), evidence)).unwrap();
+    };
+    let (long, short) = (Duration::from_mins(50), Duration::from_mins(1));
+    settle(&claims[0], long);
+    set_back(&folder);
+    settle(&claims[1], short);
+    let left = pause_of(&store);
+    assert!(left > short && left <= long, "{left:?}");
 }
 
 fn pause_of(store: &SqliteStore) -> Duration {

@@ -5,7 +5,7 @@ use exactbuyer_core::identifier::{FieldType, Identifier, Rules, identify};
 use exactbuyer_core::plan::Row;
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::{Failure, Lost, Reply};
-use exactbuyer_core::store::{Claim, Evidence, Outcome, RequestOutcome, Store};
+use exactbuyer_core::store::{Claim, Evidence, Outcome, RequestOutcome, Store, Terms};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Interrupt, Merged, Migrated, SqliteStore, Target, migrate};
 
@@ -275,4 +275,43 @@ fn a_store_in_use_is_not_migrated() {
             .contains("close it")
     );
     drop(store);
+}
+
+/// As a newer version of this package, in another process, does it.
+fn migrate_elsewhere(folder: &Folder) {
+    tamper(folder, "UPDATE meta SET value = value + 1 WHERE name = 'rules_version'");
+}
+
+#[test]
+fn a_process_that_has_the_store_open_while_it_is_migrated_sends_and_finds_nothing_more() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    once(&folder, settings(), &vendor, &["ana"]);
+    let store = folder.store();
+    let engine = engine(settings(), &vendor, &store);
+    // Answered from the store: other processes do not notice this one.
+    assert_eq!(run(&engine, rows(&["ana"]), RunOptions::default()).receipt.from_store, 1);
+    migrate_elsewhere(&folder);
+    let newer = |error: exactbuyer_core::error::Error| {
+        assert_eq!(error.kind(), ErrorKind::Store);
+        assert!(error.to_string().contains("newer version"), "{error}");
+    };
+    newer(store.find(&Target::Identifier(email("ana"))).unwrap_err());
+    newer(store.peek(&Terms::default(), &[], &[&email("ana")]).unwrap_err());
+    newer(wait(store.claim(store.begin(Terms::default()), &[].into(), &[email("bob")])).unwrap_err());
+    let done = run(&engine, rows(&["ana", "bob"]), RunOptions::default());
+    assert_eq!(done.statuses(), [Status::NotSent; 2]);
+    assert_eq!(vendor.asked().len(), 1);
+}
+
+#[test]
+fn a_run_that_waits_for_another_process_is_told_that_the_store_was_migrated() {
+    let (folder, vendor) = (Folder::new(), Vendor::honest());
+    let mut other = Other::start(&folder, "silent");
+    other.says("asked");
+    let waiting = Background::start(&vendor, &folder.store(), &["eve", "ana"]);
+    migrate_elsewhere(&folder);
+    let done = waiting.end();
+    assert_eq!(done.statuses()[1], Status::NotSent);
+    assert!(done.troubles[0].to_string().contains("newer version"), "{:?}", done.troubles);
+    other.kill();
 }

@@ -2,9 +2,11 @@
 
 use exactbuyer_core::results::Status;
 use exactbuyer_core::service::transport::Reply;
+use exactbuyer_core::store::{Claim, Terms};
 use exactbuyer_dispatch::RunOptions;
 use exactbuyer_store::sqlite::{Purged, SqliteStore, Target};
 
+use crate::copies::{Kind, Pending, claim, settle};
 use crate::fixture::*;
 use crate::other::Other;
 
@@ -178,6 +180,29 @@ fn what_was_merely_old_may_come_in_with_others() {
     assert_eq!(store.purge_before(i64::MAX).unwrap().contacts, 1);
     once(&folder, settings(), &vendor, &["bob"]);
     assert_eq!(store.find(&Target::Identifier(email("ana"))).unwrap().len(), 1);
+}
+
+/// A lookup in doubt is asked for again, and its doubt is old enough to be purged meanwhile.
+#[test]
+fn a_purge_by_age_does_not_keep_out_the_answer_to_a_request_that_was_sent_since_then() {
+    let folder = Folder::new();
+    let store = folder.store();
+    settle(&store, &claim(&store, 0, 0, &[("ana".into(), Kind::Unknown)]).unwrap());
+    a_moment_passes();
+    let at_ms = jiff::Timestamp::now().as_millisecond();
+    a_moment_passes();
+    let terms = Terms { resend: true, requests_per_minute: 200, ..Terms::default() };
+    let (run, claimed) = claim_for_run(&store, terms, &["ana"]);
+    let Claim::Granted { request, .. } = claimed else { panic!("{claimed:?}") };
+    assert_eq!(store.purge_before(at_ms).unwrap().identifiers, 1, "it is barred");
+    let lookups = vec![("ana".into(), Kind::Hit)];
+    settle(&store, &Pending { run, request, lookups, number: 1, store: 0 });
+    // It was paid for, and is newer than what was purged.
+    let done = once(&folder, settings(), &Vendor::honest(), &["ana"]);
+    assert_eq!((done.statuses(), done.receipt.from_store), (vec![Status::Found], 1));
+    // A purge of the person is of any time.
+    store.purge(&email("ana")).unwrap();
+    assert_eq!(once(&folder, settings(), &Vendor::honest(), &["ana"]).statuses(), [Status::NotSent]);
 }
 
 #[test]

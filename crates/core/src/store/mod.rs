@@ -12,6 +12,7 @@
 //!
 //! A store knows nothing of retries, of rows, or of what a reply looks like.
 
+mod required;
 mod terms;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::identifier::Identifier;
 
 pub use crate::outcome::{Availability, Outcome, RequestOutcome, Seen};
+pub use required::Required;
 pub use terms::{Ceiling, Claim, Evidence, Room, Terms};
 
 /// The number of a run in a store.
@@ -31,10 +33,6 @@ pub struct RunId(pub u64);
 /// The number of a request in a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct RequestId(pub i64);
-
-/// The fields that a contact must have. They are part of the lookup: the same identifier with other
-/// required fields is paid for separately.
-pub type Required = Arc<[Box<str>]>;
 
 /// Why a lookup is unknown if the task of its request ended without an outcome ([`Store::abandon`]).
 pub const ABANDONED: &str = "its request ended without an outcome";

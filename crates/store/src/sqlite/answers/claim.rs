@@ -24,14 +24,14 @@ use tokio::sync::oneshot;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::service::limits::{MARGIN, WINDOW};
-use exactbuyer_core::store::{Claim, RequestId, Room};
+use exactbuyer_core::store::{Claim, RequestId, Required, Room};
 
 use super::super::clock::now_ms;
 use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::super::ledger::spent;
 use super::super::process::RunState;
-use super::super::tables::{BlockCache, Fields, block, number_of, requests};
+use super::super::tables::{BlockCache, block, number_of, requests};
 use super::super::threads::{Intent, Shared, Work, WriterState};
 use super::lookups::{self, Found, LookupQuery};
 
@@ -46,7 +46,7 @@ pub(super) struct ClaimWork {
     pub(super) run: Arc<RunState>,
     /// The run's number, for the journal.
     pub(super) number: u64,
-    pub(super) fields: Fields,
+    pub(super) fields: Required,
     /// One for each of `lookups`, in the same order.
     pub(super) keys: Vec<Key>,
     pub(super) lookups: Vec<Identifier>,

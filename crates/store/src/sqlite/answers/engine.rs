@@ -28,7 +28,7 @@ use exactbuyer_core::store::{
 use super::super::clock::now_ms;
 use super::super::key::Key;
 use super::super::process::SqliteStore;
-use super::super::tables::{block, sorted};
+use super::super::tables::block;
 use super::super::threads::{AfterUnsettled, Listen, closed};
 use super::claim::ClaimWork;
 use super::lookups::{self, LookupQuery};
@@ -184,7 +184,7 @@ impl SqliteStore {
         let shared = opening.shared.clone();
         let keys: Vec<Key> = lookups.iter().map(|lookup| shared.secret().key(lookup)).collect();
         let (run, _) = self.runs.get(run)?;
-        let fields = sorted(required);
+        let fields = required.clone();
         opening.reader.give(Box::new(move |reader| {
             let answer = reader.and_then(|reader| {
                 let availability = LookupQuery::of(&shared, &run, &fields, &keys).and_then(|query| {
@@ -220,7 +220,7 @@ impl SqliteStore {
         opening.writer.give(Box::new(ClaimWork {
             run: state,
             number: run.0,
-            fields: sorted(required),
+            fields: required.clone(),
             keys: lookups.iter().map(|lookup| shared.secret().key(lookup)).collect(),
             lookups: lookups.to_vec(),
             packed,
@@ -232,11 +232,11 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Gives the writer a settlement, with its blocks already compressed.
+    /// Gives the writer a settlement, with its blocks already compressed. If there is no memory for that, the writer
+    /// gets it all the same: the answer was paid for, and the writer tries again what fails.
     ///
     /// # Errors
-    /// If the handle is of another process or there is no memory: then the request stays in flight until its owner
-    /// ends.
+    /// If the handle is of another process: then the request stays in flight until its owner ends.
     fn give_settlement(
         &self,
         request: RequestId,
@@ -245,15 +245,13 @@ impl SqliteStore {
         reply: Option<Reply<u64>>,
     ) -> Result<(), Error> {
         let opening = self.opening()?;
-        let failed = |fault| opening.shared.error(fault);
-        let (lines, blocks) = settle::pack(&opening.shared, lookups).map_err(failed)?;
-        let unread = evidence.unread.as_deref().map(block::compress).transpose().map_err(failed)?;
+        let lines = settle::lines(&opening.shared, lookups);
+        let packed = settle::pack(&lines, &evidence).ok();
         opening.writer.give(Box::new(SettleWork {
             request: request.0,
             lines,
-            blocks,
+            packed,
             evidence,
-            unread,
             withheld: 0,
             is_hopeless: false,
             reply,

@@ -26,13 +26,13 @@ use rusqlite::{Connection, OptionalExtension};
 
 use exactbuyer_core::message;
 use exactbuyer_core::message::{Advice, Message};
-use exactbuyer_core::store::{Availability, Outcome, Seen, Terms};
+use exactbuyer_core::store::{Availability, Outcome, Required, Seen, Terms};
 
 use super::super::clock::{now_ms, utc};
 use super::super::file::{Fault, owners, query};
 use super::super::key::Key;
 use super::super::process::RunState;
-use super::super::tables::{BlockCache, Fields, Tail, barred, state, within};
+use super::super::tables::{BlockCache, Tail, barred, state, within};
 use super::super::threads::Shared;
 
 /// A stored answer.
@@ -87,7 +87,7 @@ impl Found {
 #[derive(Debug)]
 pub(super) struct LookupQuery<'a> {
     run: &'a RunState,
-    fields: &'a Fields,
+    fields: &'a Required,
     /// In the order of the caller's lookups, like `held`.
     keys: &'a [Key],
     /// [`Found::Held`] or [`Found::Lost`] for lookups in flight. Empty if nothing is in flight.
@@ -106,7 +106,7 @@ impl<'a> LookupQuery<'a> {
     pub(super) fn of(
         shared: &Shared,
         run: &'a RunState,
-        fields: &'a Fields,
+        fields: &'a Required,
         keys: &'a [Key],
     ) -> Result<Self, Fault> {
         let intents = shared.intents();

@@ -16,3 +16,5 @@ mod engine;
 mod lookups;
 mod plan;
 mod settle;
+#[cfg(test)]
+mod settle_tests;

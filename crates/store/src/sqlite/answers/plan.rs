@@ -6,7 +6,6 @@ use exactbuyer_core::store::{Availability, Terms};
 
 use super::super::clock::now_ms;
 use super::super::process::{RunState, SqliteStore};
-use super::super::tables::sorted;
 use super::lookups::{self, LookupQuery};
 
 impl SqliteStore {
@@ -26,7 +25,7 @@ impl SqliteStore {
     ) -> Result<Vec<Availability>, Error> {
         let opening = self.opening()?;
         let keys: Vec<_> = lookups.iter().map(|lookup| opening.shared.secret().key(lookup)).collect();
-        let (run, fields) = (RunState::new(terms.clone(), now_ms()), sorted(required));
+        let (run, fields) = (RunState::new(terms.clone(), now_ms()), required.iter().cloned().collect());
         self.ask(move |reader, shared| {
             let query = LookupQuery::of(shared, &run, &fields, &keys)?;
             reader.in_transaction(|connection, _, tail| {

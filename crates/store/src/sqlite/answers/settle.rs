@@ -39,11 +39,9 @@ pub(super) struct SettleWork {
     pub(super) request: i64,
     /// In the order of the request. The position of a line is its place.
     pub(super) lines: Vec<Line>,
-    /// The lines packed, for the usual case that nobody in them was purged. Each with the place of its first lookup.
-    pub(super) blocks: Vec<(i64, Vec<u8>)>,
+    /// What it stores. `None` if it could not be packed when the answer came: then the writer packs it.
+    pub(super) packed: Option<Packed>,
     pub(super) evidence: Evidence,
-    /// A reply that was charged and not read completely, compressed.
-    pub(super) unread: Option<Vec<u8>>,
     /// Contacts that are not stored because of a purge. Known after `write`. They are delivered to the caller all
     /// the same.
     pub(super) withheld: u64,
@@ -53,11 +51,19 @@ pub(super) struct SettleWork {
     pub(super) reply: Option<oneshot::Sender<Result<u64, Error>>>,
 }
 
-/// Lines, and the blocks into which they are packed.
-type Packed = (Vec<Line>, Vec<(i64, Vec<u8>)>);
+/// What a settlement stores, compressed.
+pub(super) struct Packed {
+    /// The lines, for the usual case that nobody in them was purged.
+    blocks: Blocks,
+    /// A reply that was charged and not read completely.
+    unread: Option<Vec<u8>>,
+}
 
-/// Packs the outcome of a request. That takes time, so the writer does not do it.
-pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Result<Packed, Fault> {
+/// Blocks, each with the place of its first lookup.
+type Blocks = Vec<(i64, Vec<u8>)>;
+
+/// The outcome of a request, in the form in which it is stored.
+pub(super) fn lines(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Vec<Line> {
     let text = |why: &Arc<str>| Bytes::copy_from_slice(why.as_bytes());
     let line = |(identifier, outcome)| {
         let (state, body) = match outcome {
@@ -69,18 +75,27 @@ pub(crate) fn pack(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Resu
         };
         Some(Line { key: shared.secret().key(&identifier), identifier, state, body })
     };
-    let lines: Vec<Line> = lookups.into_iter().filter_map(line).collect();
-    let blocks = pack_lines(&lines)?;
-    Ok((lines, blocks))
+    lookups.into_iter().filter_map(line).collect()
 }
 
-fn pack_lines(lines: &[Line]) -> Result<Vec<(i64, Vec<u8>)>, Fault> {
+/// Packs the outcome of a request. That takes time, so the writer does it only if it has failed before.
+pub(super) fn pack(lines: &[Line], evidence: &Evidence) -> Result<Packed, Fault> {
+    let unread = evidence.unread.as_deref().map(block::compress).transpose()?;
+    Ok(Packed { blocks: pack_lines(lines)?, unread })
+}
+
+fn pack_lines(lines: &[Line]) -> Result<Blocks, Fault> {
     block::pack(lines.iter().map(|line| (&line.identifier, line.state, &line.body[..])))
 }
 
 impl Work for SettleWork {
     fn write(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
-        let stored = self.store(connection, writer);
+        let packed = self.packed.take().map_or_else(|| pack(&self.lines, &self.evidence), Ok);
+        let stored = packed.and_then(|packed| {
+            let stored = self.store(connection, writer, &packed);
+            self.packed = Some(packed);
+            stored
+        });
         self.is_hopeless = stored.as_ref().is_err_and(|fault| !fault.may_pass());
         stored
     }
@@ -112,24 +127,29 @@ impl Work for SettleWork {
 impl SettleWork {
     /// # Errors
     /// If the file does not have the request.
-    fn store(&mut self, connection: &Connection, writer: &mut WriterState) -> Result<(), Fault> {
+    fn store(
+        &mut self,
+        connection: &Connection,
+        writer: &mut WriterState,
+        packed: &Packed,
+    ) -> Result<(), Fault> {
         let shared = writer.shared.clone();
-        let known: Option<(bool, i64)> = query::find_row(
+        let known: Option<(bool, i64, i64)> = query::find_row(
             connection,
-            "SELECT settled_ms IS NOT NULL, required FROM request WHERE id = ?1",
+            "SELECT settled_ms IS NOT NULL, required, sent_ms FROM request WHERE id = ?1",
             [self.request],
         )?;
-        let Some((settled, required)) = known else {
+        let Some((settled, required, sent_ms)) = known else {
             return Err(Fault::Damaged("a request is missing in it"));
         };
         if settled {
             // Its process looked dead and has answered all the same: the answer replaces the doubt.
             index::remove_outcome(connection, shared.secret(), self.request)?;
         }
-        let rest = self.without_purged(connection, writer)?;
+        let rest = self.without_purged(connection, writer, sent_ms)?;
         let hits = |lines: &[Line]| lines.iter().filter(|line| line.state == state::HIT).count() as u64;
         self.withheld = rest.as_ref().map_or(0, |(rest, _)| hits(&self.lines) - hits(rest));
-        let (lines, blocks) = rest.as_ref().map_or((&self.lines, &self.blocks), |rest| (&rest.0, &rest.1));
+        let (lines, blocks) = rest.as_ref().map_or((&self.lines, &packed.blocks), |rest| (&rest.0, &rest.1));
         for (first, block) in blocks {
             block_table::put(connection, self.request, *first, block)?;
         }
@@ -137,7 +157,7 @@ impl SettleWork {
         let answers: Lines = answers.collect();
         let keys = answers.iter().map(|(key, ..)| *key);
         index::replace_doubts(connection, &shared.field_sets, (self.request, required), keys)?;
-        if let Some(unread) = &self.unread
+        if let Some(unread) = &packed.unread
             && rest.is_none()
         {
             requests::put_unread(connection, self.request, unread)?;
@@ -179,20 +199,22 @@ impl SettleWork {
     /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
     /// If it is not, a reply that could not be read is not stored either.
     ///
-    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here.
+    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here. The
+    /// time that counts is when the request was sent: an answer that was asked for before the contact was found to
+    /// mention a person who was purged may mention that person in the same way.
     fn without_purged(
         &self,
         connection: &Connection,
         writer: &mut WriterState,
-    ) -> Result<Option<Packed>, Fault> {
+        sent_ms: i64,
+    ) -> Result<Option<(Vec<Line>, Blocks)>, Fault> {
         if !barred::any(connection)? {
             return Ok(None);
         }
         let purged = writer.purged(connection)?;
-        let mut ask = connection.prepare_cached("SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)")?;
         let mut rest = Vec::with_capacity(self.lines.len());
         for line in &self.lines {
-            if ask.query_row([line.key], |row| row.get::<_, bool>(0))? {
+            if barred::keeps_out(connection, line.key, sent_ms)? {
                 continue;
             }
             if line.state == state::HIT && purged.is_mentioned_in(&line.body) {
@@ -201,8 +223,8 @@ impl SettleWork {
             }
             rest.push(line.clone());
         }
-        let unread = self.unread.as_deref().map(block::decompress).transpose()?;
-        if rest.len() == self.lines.len() && unread.is_none_or(|reply| purged.may_keep(&reply)) {
+        let unread = self.evidence.unread.as_deref();
+        if rest.len() == self.lines.len() && unread.is_none_or(|reply| purged.may_keep(reply)) {
             return Ok(None);
         }
         let blocks = pack_lines(&rest)?;
@@ -236,133 +258,16 @@ impl SettleWork {
         )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            // The beginning of the pause is kept too, so that setting the clock back does not make it longer.
+            // The beginning of the pause is kept too, so that setting the clock back does not make it longer: an
+            // earlier pause that begins in the future begins now, here as in a claim.
             query::change(
                 connection,
                 "INSERT INTO pause SELECT key, ?2, ?3 FROM request WHERE id = ?1 ON CONFLICT DO UPDATE
-                 SET since_ms = excluded.since_ms, until_ms = max(until_ms, excluded.until_ms)",
+                 SET since_ms = excluded.since_ms,
+                 until_ms = max(until_ms - max(since_ms - excluded.since_ms, 0), excluded.until_ms)",
                 [self.request, evidence.at_ms, until],
             )?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::path::PathBuf;
-
-    use exactbuyer_core::identifier::FieldType;
-    use exactbuyer_core::store::{Claim, Store as _, Terms};
-
-    use super::super::super::process::SqliteStore;
-    use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            Self(std::env::temp_dir().join(format!("exactbuyer-settle-{name}-{}", std::process::id())))
-        }
-
-        fn open(&self) -> SqliteStore {
-            SqliteStore::open(&self.0.join("a.db"), "loopback").unwrap()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    /// An answer that cannot be stored, for a reason that passes after so many attempts.
-    struct Stuck(u32, Option<oneshot::Sender<()>>);
-
-    impl Work for Stuck {
-        fn write(&mut self, _: &Connection, _: &mut WriterState) -> Result<(), Fault> {
-            self.0 = self.0.saturating_sub(1);
-            if self.0 == 0 { Ok(()) } else { Err(Fault::of("the disk is full")) }
-        }
-
-        fn finish(mut self: Box<Self>, _: &Shared, committed: Result<(), Error>) -> Option<Box<dyn Work>> {
-            if let Some(reply) = self.1.take() {
-                reply.send(()).unwrap();
-            }
-            if committed.is_err() { Some(self) } else { None }
-        }
-
-        fn blocks_claims(&self) -> bool {
-            true
-        }
-    }
-
-    fn give_stuck(store: &SqliteStore, attempts: u32) {
-        let (reply, failed) = oneshot::channel();
-        store.opening().unwrap().writer.give(Box::new(Stuck(attempts, Some(reply))));
-        failed.blocking_recv().unwrap();
-    }
-
-    fn claim(store: &SqliteStore, lookups: &[Identifier]) -> Result<Claim, Error> {
-        let (run, required) = (store.begin(Terms { requests_per_minute: 9, ..Terms::default() }), [].into());
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(store.claim(run, &required, lookups))
-    }
-
-    fn email(address: &str) -> Identifier {
-        Identifier::from_canonical(FieldType::Email, address)
-    }
-
-    #[test]
-    fn answers_that_were_never_stored_are_not_in_memory_once_the_store_is_closed() {
-        let folder = Folder::new("closed");
-        let store = folder.open();
-        let shared = Arc::downgrade(&store.opening().unwrap().shared);
-        give_stuck(&store, u32::MAX);
-        drop(store);
-        assert!(shared.upgrade().is_none());
-    }
-
-    #[test]
-    fn while_an_answer_waits_to_be_stored_nothing_more_is_claimed() {
-        let folder = Folder::new("full");
-        let store = folder.open();
-        let [ana, bob] = ["ana@x.example", "bob@x.example"].map(email);
-        store.purge(&bob).unwrap();
-        give_stuck(&store, u32::MAX);
-        let refused = claim(&store, &[ana, bob.clone()]).unwrap_err();
-        assert!(refused.to_string().contains("nothing more is sent"));
-        // Nothing is left to send.
-        assert!(claim(&store, &[bob]).is_ok());
-    }
-
-    #[test]
-    fn a_claim_first_stores_what_waits() {
-        let folder = Folder::new("first");
-        let store = folder.open();
-        give_stuck(&store, 2);
-        assert!(claim(&store, &[email("ana@x.example")]).is_ok());
-    }
-
-    #[test]
-    fn answers_that_can_never_be_stored_do_not_keep_others_from_being_claimed() {
-        let folder = Folder::new("hopeless");
-        let store = folder.open();
-        let (reply, answer) = oneshot::channel();
-        // No such request is in the file.
-        store.opening().unwrap().writer.give(Box::new(SettleWork {
-            request: 7,
-            lines: Vec::new(),
-            blocks: Vec::new(),
-            evidence: Evidence::default(),
-            unread: None,
-            withheld: 0,
-            is_hopeless: false,
-            reply: Some(reply),
-        }));
-        assert!(answer.blocking_recv().unwrap().is_err(), "it is reported");
-        assert!(claim(&store, &[email("ana@x.example")]).is_ok());
     }
 }

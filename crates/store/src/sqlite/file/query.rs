@@ -63,6 +63,13 @@ pub(crate) fn rows<T: FromRow, C: FromIterator<T>>(
         .collect::<Result<_, _>>()?)
 }
 
+/// A number that changes when another connection commits. The connection's own commits do not change it.
+///
+/// In a transaction, it belongs to the state of the file that the transaction sees.
+pub(crate) fn data_version(connection: &Connection) -> Result<i64, Fault> {
+    one(connection, "PRAGMA data_version", [])
+}
+
 /// Executes a statement. Returns the number of rows that it has changed.
 pub(crate) fn change(connection: &Connection, sql: &str, params: impl Params) -> Result<usize, Fault> {
     Ok(connection.prepare_cached(sql)?.execute(params)?)

@@ -187,8 +187,17 @@ pub(crate) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
         turn_log_on(connection)?;
     }
     let identity = identity(connection)?;
-    match identity.rules_version.cmp(&RULES_VERSION) {
-        std::cmp::Ordering::Equal => Ok(identity),
+    check_rules(connection)?;
+    Ok(identity)
+}
+
+/// Checks that the keys in the file are of the rules by which this version looks for them: others would not be found,
+/// and would be paid for again. A store can be migrated while processes have it open that have claimed nothing, so this
+/// is checked whenever another process has changed the file.
+pub(crate) fn check_rules(connection: &Connection) -> Result<(), Fault> {
+    let version: Option<u32> = noted(connection, "rules_version")?;
+    match version.ok_or_else(damaged)?.cmp(&RULES_VERSION) {
+        std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer()),
         std::cmp::Ordering::Less => Err(older()),
     }
@@ -240,7 +249,6 @@ fn check_versions((application, version): (i64, Option<i64>)) -> Result<(), Faul
     if application != APPLICATION_ID {
         return Err(Fault::of("the file is not a store of this package: use another path"));
     }
-    let damaged = || Fault::Damaged("its own record of itself is damaged");
     match version.ok_or_else(damaged)?.cmp(&SCHEMA_VERSION) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer()),
@@ -257,6 +265,10 @@ pub(crate) fn newer() -> Fault {
     Fault::of(
         "the store was written by a newer version of this package: install that version, or use another path",
     )
+}
+
+fn damaged() -> Fault {
+    Fault::Damaged("its own record of itself is damaged")
 }
 
 fn older() -> Fault {
@@ -294,7 +306,6 @@ fn create(connection: &Connection, service: &str, now_ms: i64) -> Result<(), Fau
 /// # Errors
 /// If a value is missing or has the wrong length.
 pub(crate) fn identity(connection: &Connection) -> Result<Identity, Fault> {
-    let damaged = || Fault::Damaged("its own record of itself is damaged");
     let (secret, name): (Option<Vec<u8>>, Option<Vec<u8>>) =
         (noted(connection, "secret")?, noted(connection, "name")?);
     Ok(Identity {

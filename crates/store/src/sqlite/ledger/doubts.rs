@@ -4,10 +4,11 @@ use rusqlite::Connection;
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::store::Required;
 
 use super::super::file::{Fault, query};
 use super::super::process::SqliteStore;
-use super::super::tables::{BlockCache, DecodedBlock, Fields, state};
+use super::super::tables::{BlockCache, DecodedBlock, state};
 use super::super::threads::Shared;
 
 /// A lookup that may have been charged.
@@ -17,7 +18,7 @@ pub struct Doubt {
     #[serde(flatten)]
     pub identifier: Identifier,
     /// The required fields.
-    pub required_fields: Fields,
+    pub required_fields: Required,
     /// The number of the request in the journal.
     pub request: i64,
     /// When it was sent, in milliseconds since 1970.

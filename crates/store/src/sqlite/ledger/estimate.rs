@@ -8,7 +8,7 @@ use exactbuyer_core::store::{Ceiling, RequestOutcome};
 use super::super::clock::now_ms;
 use super::super::file::query;
 use super::super::process::SqliteStore;
-use super::super::tables::{known_number, sorted};
+use super::super::tables::known_number;
 use super::ceilings::spent;
 
 /// How many requests count: older ones say little about the next list.
@@ -29,7 +29,7 @@ impl SqliteStore {
     /// # Errors
     /// If the store cannot be read.
     pub fn lately(&self, required: &[Box<str>]) -> Result<Yield, Error> {
-        let fields = sorted(required);
+        let fields = required.iter().cloned().collect();
         self.ask(move |reader, _| {
             let Some(number) = known_number(&reader.connection, &fields)? else {
                 return Ok(Yield::default());

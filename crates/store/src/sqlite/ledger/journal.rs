@@ -9,10 +9,11 @@ use serde::Serialize as _;
 use exactbuyer_core::config::Per;
 use exactbuyer_core::error::{Error, ErrorKind};
 use exactbuyer_core::outcome::RequestOutcome;
+use exactbuyer_core::store::Required;
 
 use super::super::file::{Fault, SCHEMA_VERSION, SIDE_FILES, beside, query};
 use super::super::process::SqliteStore;
-use super::super::tables::{Fields, barred, state};
+use super::super::tables::{barred, state};
 use super::super::threads::Shared;
 use super::ceilings::{check_time_zone, period_start};
 
@@ -39,7 +40,7 @@ pub struct JournalEntry {
     #[serde(rename = "took_s", serialize_with = "as_seconds")]
     pub took_ms: Option<i64>,
     /// The required fields.
-    pub required_fields: Fields,
+    pub required_fields: Required,
     /// The number of its lookups.
     pub lookups: u64,
     /// Lookups with a contact.

@@ -12,11 +12,12 @@ use rusqlite::Connection;
 
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
+use exactbuyer_core::store::Required;
 
 use super::super::file::Fault;
 use super::super::process::{Interrupt, SqliteStore};
 use super::super::recognise::{Matcher, Target, TargetMatcher, is_whole};
-use super::super::tables::{DecodedBlock, Fields, block, block_start, block_table, requests, state};
+use super::super::tables::{DecodedBlock, block, block_start, block_table, requests, state};
 use super::super::threads::Shared;
 
 /// The number of blocks that are searched together, so that other questions get their turn.
@@ -34,7 +35,7 @@ pub struct Contact {
     #[serde(flatten)]
     pub identifier: Identifier,
     /// The required fields.
-    pub required_fields: Fields,
+    pub required_fields: Required,
     /// `found`, `not_found`, `rejected` or `unknown`; `unreadable` for a kept reply that could not be read. A doubt
     /// stays `unknown` after a decision about it.
     pub status: &'static str,

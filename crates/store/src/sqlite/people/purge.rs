@@ -303,7 +303,7 @@ fn drop_replies(
 /// Purges the answers of the next requests. Returns the number of the last one, unless there are no more.
 ///
 /// Lookups that must not be sent again are barred as of `at_ms`, with `named` 0: contacts of others may mention them, and
-/// a later answer in another store is merged.
+/// a later answer is stored: to a request that was sent since then, or of another store that is merged.
 fn purge_some(
     connection: &Connection,
     secret: &Secret,

@@ -41,6 +41,16 @@ pub(crate) fn is_barred(connection: &Connection, key: Key) -> Result<bool, Fault
     query::one(connection, "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)", [key])
 }
 
+/// Whether an answer of this time is kept out. If the person was purged by this identifier, every answer is. Otherwise
+/// only answers that are not newer than the purge are: a purge by age concerns what was old at its time.
+pub(crate) fn keeps_out(connection: &Connection, key: Key, at_ms: i64) -> Result<bool, Fault> {
+    query::one(
+        connection,
+        "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1 AND (named OR purged_ms >= ?2))",
+        params![key, at_ms],
+    )
+}
+
 /// Bars an identifier by a user's decision, as of this moment. `named` is the number of its kind, or 0 if contacts of others
 /// may mention it. The later of a purge and an `allow` counts, so each gets a later time than the one that it follows,
 /// whatever the clock says.

@@ -2,26 +2,23 @@
 //!
 //! There are few sets in a store, and every answer names one. So they are read once and kept.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use hashbrown::HashMap;
 use rusqlite::Connection;
 
-use super::super::file::{Fault, query};
+use exactbuyer_core::store::Required;
 
-/// A set of required fields: sorted, without duplicates.
-///
-/// The order of the caller's fields does not matter: equal sets are equal values and have the same text in the file.
-pub(crate) type Fields = Arc<[Box<str>]>;
+use super::super::file::{Fault, query};
 
 /// The sets of the file that were read, by number.
 ///
 /// Shared by the threads of an opening. The file never changes a set that was committed.
 #[derive(Debug, Default)]
-pub(crate) struct FieldSets(Mutex<HashMap<i64, Fields>>);
+pub(crate) struct FieldSets(Mutex<HashMap<i64, Required>>);
 
 impl FieldSets {
-    pub(crate) fn get(&self, connection: &Connection, number: i64) -> Result<Fields, Fault> {
+    pub(crate) fn get(&self, connection: &Connection, number: i64) -> Result<Required, Fault> {
         // Unlocked while the file is read: all threads of the store share the sets.
         if let Some(fields) = crate::lock(&self.0).get(&number) {
             return Ok(fields.clone());
@@ -29,7 +26,7 @@ impl FieldSets {
         let text: String = query::one(connection, "SELECT fields FROM required WHERE id = ?1", [number])?;
         let fields: Vec<Box<str>> =
             serde_json::from_str(&text).map_err(|_| Fault::Damaged("a set of required fields is damaged"))?;
-        let fields = Fields::from(fields);
+        let fields = Required::from_iter(fields);
         crate::lock(&self.0).insert(number, fields.clone());
         Ok(fields)
     }
@@ -43,7 +40,7 @@ impl FieldSets {
 /// The number of this set, which is added if it is new. To be called in a transaction.
 ///
 /// If the transaction fails, the number is void: see [`FieldSets::clear`].
-pub(crate) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64, Fault> {
+pub(crate) fn number_of(connection: &Connection, fields: &Required) -> Result<i64, Fault> {
     if let Some(number) = known_number(connection, fields)? {
         return Ok(number);
     }
@@ -52,19 +49,12 @@ pub(crate) fn number_of(connection: &Connection, fields: &Fields) -> Result<i64,
 }
 
 /// The number of this set, if the file has it.
-pub(crate) fn known_number(connection: &Connection, fields: &Fields) -> Result<Option<i64>, Fault> {
+pub(crate) fn known_number(connection: &Connection, fields: &Required) -> Result<Option<i64>, Fault> {
     query::find(connection, "SELECT id FROM required WHERE fields = ?1", [text_of(fields)])
 }
 
-fn text_of(fields: &Fields) -> String {
+fn text_of(fields: &Required) -> String {
     serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>()).to_string()
-}
-
-pub(crate) fn sorted(fields: &[Box<str>]) -> Fields {
-    let mut fields = fields.to_vec();
-    fields.sort_unstable();
-    fields.dedup();
-    fields.into()
 }
 
 /// Whether the second set contains the first.

@@ -26,5 +26,5 @@ pub(super) mod tail;
 
 pub(crate) use block::{DecodedBlock, block_start};
 pub(crate) use block_cache::BlockCache;
-pub(crate) use field_sets::{FieldSets, Fields, known_number, number_of, sorted, within};
+pub(crate) use field_sets::{FieldSets, known_number, number_of, within};
 pub(crate) use tail::{Lines, Tail};

@@ -13,12 +13,14 @@
 //! ```
 //!
 //! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
-//! the table with those that it knows at the beginning of each transaction, and reads only new ones.
+//! the table with those that it knows, at the beginning of each transaction before which another connection has
+//! committed, and reads only new ones.
 //!
 //! SQLite notices most damage to a file, but not changed bytes within a row. Without the checksum, lookups whose keys
 //! are damaged would be taken for new ones and paid for again.
 
 use std::hash::Hasher;
+use std::ops::RangeInclusive;
 
 use hashbrown::{HashMap, HashSet};
 use rusqlite::{Connection, params};
@@ -74,31 +76,20 @@ impl Tail {
             self.remove(request);
         }
         if self.requests.is_empty() {
-            return self.load_all(connection);
+            // With one query, because there may be as many requests as lookups.
+            return self.load(connection, ALL);
         }
         for request in there {
             if !self.requests.contains_key(&request) {
-                let (required, at_ms, lines) = load(connection, request)?;
-                self.add(request, required, at_ms, &lines);
+                self.load(connection, request..=request)?;
             }
         }
         Ok(())
     }
 
-    /// Loads everything with one query, because there may be as many requests as lookups.
-    fn load_all(&mut self, connection: &Connection) -> Result<(), Fault> {
-        // Request, required fields, time and packed lines. The middle two are null if the request is missing.
-        type Row = (i64, Option<i64>, Option<i64>, Vec<u8>);
-        // A row without its request is damaged; an inner join would drop it silently.
-        let rows: Vec<Row> = query::rows(
-            connection,
-            "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
-             LEFT JOIN request ON request.id = tail.request",
-            [],
-        )?;
-        for (request, required, at_ms, packed) in rows {
-            let (Some(required), Some(at_ms)) = (required, at_ms) else { return Err(damaged()) };
-            self.add(request, required, at_ms, &unpack(request, &packed)?);
+    fn load(&mut self, connection: &Connection, range: RangeInclusive<i64>) -> Result<(), Fault> {
+        for (request, required, at_ms, lines) in read(connection, range)? {
+            self.add(request, required, at_ms, &lines);
         }
         Ok(())
     }
@@ -158,14 +149,24 @@ pub(crate) fn put(connection: &Connection, request: i64, lines: &Lines) -> Resul
 /// Bytes of a lookup: its key, its state, and three bytes of its place.
 const LINE: usize = Key::BYTES + 4;
 
-fn load(connection: &Connection, request: i64) -> Result<(i64, i64, Lines), Fault> {
-    let (required, at_ms, packed): (i64, i64, Vec<u8>) = query::row(
+/// The range of all requests.
+const ALL: RangeInclusive<i64> = i64::MIN..=i64::MAX;
+
+/// The outcomes in the table of a range of requests: request, number of the required fields, time, and lines.
+fn read(connection: &Connection, range: RangeInclusive<i64>) -> Result<Vec<(i64, i64, i64, Lines)>, Fault> {
+    // The middle two are null if the request is missing. Such a row is damaged; an inner join would drop it silently.
+    type Row = (i64, Option<i64>, Option<i64>, Vec<u8>);
+    let rows: Vec<Row> = query::rows(
         connection,
-        "SELECT required, coalesce(settled_ms, sent_ms), packed FROM tail JOIN request ON request.id = tail.request
-         WHERE request = ?1",
-        [request],
+        "SELECT request, required, coalesce(settled_ms, sent_ms), packed FROM tail
+         LEFT JOIN request ON request.id = tail.request WHERE request BETWEEN ?1 AND ?2",
+        [range.start(), range.end()],
     )?;
-    Ok((required, at_ms, unpack(request, &packed)?))
+    let outcome = |(request, required, at_ms, packed): Row| {
+        let (required, at_ms) = required.zip(at_ms).ok_or_else(damaged)?;
+        Ok((request, required, at_ms, unpack(request, &packed)?))
+    };
+    rows.into_iter().map(outcome).collect()
 }
 
 const CHECKSUM_BYTES: usize = 4;
@@ -199,17 +200,14 @@ fn damaged() -> Fault {
 /// Sorts all lines by key and writes them in this order. The caller must empty its own [`Tail`]; other connections
 /// notice with their next transaction.
 pub(crate) fn fold(connection: &Connection) -> Result<(), Fault> {
-    let requests: Vec<i64> = query::all(connection, "SELECT request FROM tail", [])?;
-    if requests.is_empty() {
+    let outcomes = read(connection, ALL)?;
+    if outcomes.is_empty() {
         return Ok(());
     }
-    let mut all = Vec::new();
-    for request in requests {
-        let (required, at_ms, lines) = load(connection, request)?;
-        all.extend(
-            lines.into_iter().map(|(key, place, state)| (key, request, place, state, required, at_ms)),
-        );
-    }
+    let rows = |(request, required, at_ms, lines): (i64, i64, i64, Lines)| {
+        lines.into_iter().map(move |(key, place, state)| (key, request, place, state, required, at_ms))
+    };
+    let all: Vec<_> = outcomes.into_iter().flat_map(rows).collect();
     let moved = i64::try_from(all.len()).unwrap_or(i64::MAX);
     index::put(connection, all)?;
     query::change(connection, "DELETE FROM tail", [])?;

@@ -6,10 +6,10 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use exactbuyer_core::store::RequestId;
+use exactbuyer_core::store::{RequestId, Required};
 
 use super::super::key::Key;
-use super::super::tables::{Fields, within};
+use super::super::tables::within;
 
 /// A request in flight.
 ///
@@ -18,7 +18,7 @@ use super::super::tables::{Fields, within};
 pub(crate) struct Intent {
     /// Who will settle it; if the owner is dead, nobody will.
     pub(crate) owner: i64,
-    pub(crate) fields: Fields,
+    pub(crate) fields: Required,
     /// Of the lookups that were claimed.
     pub(crate) keys: Vec<Key>,
 }

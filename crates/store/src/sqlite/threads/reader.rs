@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use exactbuyer_core::error::Error;
 
-use super::super::file::{Fault, OpenFiles, busy};
+use super::super::file::{Fault, OpenFiles, busy, query, schema};
 use super::super::platform;
 use super::super::tables::{BlockCache, Tail};
 use super::shared::Shared;
@@ -28,6 +28,8 @@ pub(crate) struct ReaderState {
     files: OpenFiles,
     /// As the last transaction of this connection has seen it.
     tail: Tail,
+    /// The version of the file with which `tail` was last compared.
+    version: Option<i64>,
 }
 
 /// The role of a thread that reads.
@@ -55,7 +57,7 @@ impl Reader {
             let (connection, files) = self.shared.connect()?;
             connection.pragma_update(None, "query_only", true)?;
             let (blocks, tail) = (BlockCache::default(), Tail::default());
-            self.state = Some(ReaderState { connection, blocks, files, tail });
+            self.state = Some(ReaderState { connection, blocks, files, tail, version: None });
         }
         let state = self.state.as_mut();
         state.as_ref().map_or(Ok(()), |state| state.files.check_index())?;
@@ -87,21 +89,54 @@ impl Role for Reader {
 impl ReaderState {
     /// Answers a question from one state of the file.
     ///
-    /// The tail is compared with the file first, so `ask` sees answers that were stored a moment ago. Commits of
-    /// others during `ask` are not seen. `ask` must not write.
+    /// The tail is compared with the file first, so `ask` sees answers that were stored a moment ago. This connection
+    /// commits nothing itself, so an unchanged version means an unchanged tail. Commits of others during `ask` are not
+    /// seen. `ask` must not write.
     pub(crate) fn in_transaction<T>(
         &mut self,
         ask: impl FnOnce(&Connection, &mut BlockCache, &Tail) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let Self { connection, blocks, tail, .. } = self;
+        let Self { connection, blocks, tail, version, .. } = self;
         // A transaction ends when it is dropped, but an interrupt can also end that ROLLBACK.
         if !connection.is_autocommit() {
             connection.execute_batch("ROLLBACK")?;
         }
         let reading = connection.unchecked_transaction()?;
-        tail.sync(connection)?;
+        let current = query::data_version(connection)?;
+        if *version != Some(current) {
+            schema::check_rules(connection)?;
+            tail.sync(connection)?;
+            *version = Some(current);
+        }
         let answer = ask(connection, blocks, tail)?;
         reading.commit()?;
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::super::process::SqliteStore;
+    use super::*;
+
+    #[test]
+    fn the_tail_is_read_again_only_after_another_connection_has_committed() {
+        let folder = std::env::temp_dir().join(format!("exactbuyer-reader-{}", std::process::id()));
+        let store = SqliteStore::open(&folder.join("a.db"), "loopback").unwrap();
+        let look = |reader: &mut ReaderState| reader.in_transaction(|_, _, _| Ok(()));
+        let is_read = store.ask(move |reader, shared| {
+            look(reader)?;
+            // A damaged row makes reading the tail fail. The connection's own commits do not change the version.
+            reader.connection.pragma_update(None, "query_only", false)?;
+            reader.connection.execute("INSERT INTO tail VALUES (1, x'00')", [])?;
+            let before = look(reader).is_err();
+            shared.connect()?.0.execute("INSERT INTO meta VALUES ('another', 1)", [])?;
+            Ok([before, look(reader).is_err()])
+        });
+        assert_eq!(is_read.unwrap(), [false, true]);
+        drop(store);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

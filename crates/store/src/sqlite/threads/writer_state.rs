@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use exactbuyer_core::outcome::RequestOutcome;
 
 use super::super::clock::{now_ms, utc};
-use super::super::file::{Fault, query};
+use super::super::file::{Fault, query, schema};
 use super::super::recognise::PurgedPeople;
 use super::super::tables::{DecodedBlock, Tail, barred, block, block_table, index, state, tail};
 use super::intents::Intent;
@@ -66,7 +66,7 @@ impl WriterState {
 
     /// Whether another process has changed the file since the memory was compared with it.
     pub(super) fn is_behind(&self, connection: &Connection) -> bool {
-        version(connection).ok() != self.version
+        query::data_version(connection).ok() != self.version
     }
 
     /// Compares the memory with the file, if another process has changed the file.
@@ -74,10 +74,13 @@ impl WriterState {
     /// Costs one pragma if nothing has changed. Otherwise it reads the rows in flight, and which requests are in the
     /// tail. The commits of this connection do not change the version, so the memory follows them by itself.
     pub(super) fn sync(&mut self, connection: &Connection) -> Result<(), Fault> {
-        let version = version(connection)?;
+        let version = query::data_version(connection)?;
         if self.version == Some(version) {
             return Ok(());
         }
+        // Also if this fails: a run that waits for another process must learn of it.
+        self.notify = true;
+        schema::check_rules(connection)?;
         if self.version.is_none() {
             // The number of a request that was rolled back may now be that of another process's request.
             self.shared.intents().clear();
@@ -103,7 +106,6 @@ impl WriterState {
         self.tail.sync(connection)?;
         self.purged = None;
         self.version = Some(version);
-        self.notify = true;
         Ok(())
     }
 
@@ -256,11 +258,4 @@ impl WriterState {
         }
         Ok(())
     }
-}
-
-/// A number that changes when another connection commits.
-///
-/// The connection's own commits do not change it.
-fn version(connection: &Connection) -> Result<i64, Fault> {
-    query::one(connection, "PRAGMA data_version", [])
 }

@@ -10,10 +10,11 @@ use rusqlite::Connection;
 use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::results::standard_json;
+use exactbuyer_core::store::Required;
 
 use super::super::file::Fault;
 use super::super::process::SqliteStore;
-use super::super::tables::{DecodedBlock, Fields, block, block_start, block_table, requests, state};
+use super::super::tables::{DecodedBlock, block, block_start, block_table, requests, state};
 use super::super::threads::Shared;
 
 /// The number of blocks that are read together.
@@ -64,7 +65,14 @@ fn page(connection: &Connection, shared: &Shared, after: i64) -> Result<Option<(
 }
 
 /// Built as text, because a contact's JSON is copied as it is, in standard JSON.
-fn line(identifier: &Identifier, fields: &Fields, kind: u8, body: &[u8], request: i64, at_ms: i64) -> String {
+fn line(
+    identifier: &Identifier,
+    fields: &Required,
+    kind: u8,
+    body: &[u8],
+    request: i64,
+    at_ms: i64,
+) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let fields = serde_json::Value::from(fields.iter().map(|field| &**field).collect::<Vec<_>>());
     let at = jiff::Timestamp::from_millisecond(at_ms).map(|at| at.to_string()).unwrap_or_default();

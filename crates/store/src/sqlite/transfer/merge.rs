@@ -305,9 +305,6 @@ fn put_answers(
     let shared = writer.shared.clone();
     let purged = writer.purged(connection)?;
     let required = number_of(connection, &request.fields)?;
-    let mut is_barred = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1 AND (named OR purged_ms >= ?2))",
-    )?;
     let (mut rows, mut any_barred, mut place) = (Vec::new(), false, 0_i64);
     for (first, packed) in &request.blocks {
         let (mut lookups, mut rewritten) = (DecodedBlock::decode(packed)?.lookups(), false);
@@ -317,7 +314,7 @@ fn put_answers(
             if let Some(key) = lookup.key(shared.secret()) {
                 // Also lookups that the other store's index does not have any more.
                 let at_ms = known.map_or(request.settled_ms, |(_, at_ms)| at_ms);
-                let mut out: bool = is_barred.query_row(params![key, at_ms], |row| row.get(0))?;
+                let mut out = barred::keeps_out(connection, key, at_ms)?;
                 if !out && lookup.state == state::HIT && purged.is_mentioned_in(&lookup.body) {
                     barred::bar(connection, key, 1)?;
                     out = true;

@@ -3,7 +3,9 @@
 //! Every lookup is read again by the new rules, so that what was paid for under the old form is found under the new one.
 //!
 //! Everything happens in one transaction: a crash or an interrupt leaves the store as it was, beside its backup. No
-//! other thread of this process may have the store open, and no owner may be alive.
+//! other thread of this process may have the store open, and no owner may be alive. Another process that has the store
+//! open and has claimed nothing is no owner. It finds the new rules with its next transaction, and uses the store no
+//! more: see [`schema::check_rules`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,8 +42,8 @@ pub struct Migrated {
 /// Migrates the store to this version's rules, after a backup to a file beside it.
 ///
 /// # Errors
-/// If it is open anywhere, is not a store, was written by a newer version, or cannot be written; and if it was
-/// interrupted. Then it is not changed.
+/// If it is open in this process, another process has claimed something, it is not a store, was written by a newer
+/// version, or cannot be written; and if it was interrupted. Then it is not changed.
 pub fn migrate(path: &Path, interrupt: &Interrupt) -> Result<Migrated, Error> {
     if !path.exists() {
         return Err(Fault::absent(path));

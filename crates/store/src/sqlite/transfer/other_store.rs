@@ -7,9 +7,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use exactbuyer_core::outcome::RequestOutcome;
+use exactbuyer_core::store::Required;
 
 use super::super::file::Fault;
-use super::super::tables::{DecodedBlock, Fields, Tail, block_start, block_table, requests};
+use super::super::tables::{DecodedBlock, Tail, block_start, block_table, requests};
 use super::super::threads::Shared;
 
 /// Requests read and written in one transaction.
@@ -70,7 +71,7 @@ pub(super) struct Page {
 #[derive(Debug, Clone)]
 pub(super) struct OtherRequest {
     pub(super) head: Head,
-    pub(super) fields: Fields,
+    pub(super) fields: Required,
     pub(super) tags: String,
     /// The values of [`COLUMNS`], in the same order.
     pub(super) columns: Vec<Value>,
