@@ -209,7 +209,10 @@ class Batches:
     def column(self, name: str) -> Batches: ...
     def slice(self, start: int, rows: int) -> Batches: ...
     def beside(self, other: Batches, without: list[str], changes: list[tuple[str, str | None]]) -> Batches:
-        """These columns without some, with the other's beside them; `changes` are those of the metadata."""
+        """These columns without some, with the other's beside them.
+
+        `changes` sets entries of the metadata; `None` removes one.
+        """
 
     def objects(self, name: str) -> tuple[list[Any], str]:
         """A column's values as objects, and pandas' name of their type."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ._calls.async_streams import AsyncStream
@@ -16,6 +17,7 @@ from ._calls.slices import length, looks_wrong, slices
 from ._calls.stream_call import RowStreamCall
 from ._calls.waiting import Waiter, raise_if_cancelled, run_to_end_async
 from ._traceback import short_traceback
+from .exceptions import StoreError
 from .report.progress import ProgressOption, Watch
 from .results import Results, has_rows
 
@@ -185,8 +187,9 @@ class AwaitableCalls:
         await asyncio.shield(asyncio.wrap_future(self._session.closing()))
 
     async def __aenter__(self) -> Self:
-        # For streams, which begin without an `await`.
-        await self._session.open_store()
+        # For streams, which begin without an `await`. A call says what is wrong with the store.
+        with suppress(StoreError):
+            await self._session.open_store()
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -301,7 +301,7 @@ class TableCalls:
         return (await run_to_end_async(call, call.source.parts(), "record")).table
 
     async def _read_out_of_the_loop(self, data: object, table_request: TableRequest) -> TableInput:
-        """Reads a table: in a thread if that computes its rows. Other tasks may change any other table."""
+        """Reads a table: a query in a thread, others in the loop, so that no task changes them meanwhile."""
         settings = self._session.settings
         if is_query(data):
             return await out_of_the_loop(lambda: TableInput(data, table_request, settings))

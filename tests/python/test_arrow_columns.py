@@ -66,8 +66,11 @@ VIEWS = pa.array(["+12015550123", None], pa.string_view())
     ],
     ids=["view", "chunks", "dictionary", "lists"],
 )
-def test_views_are_handed_on_as_text(column: Any, kind: pa.DataType) -> None:
-    # Some releases of pyarrow export views of short texts in a way that crashes whoever reads them.
+def test_older_releases_hand_views_on_as_text(
+    column: Any, kind: pa.DataType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # They export views of short texts in a way that crashes whoever reads them.
+    monkeypatch.setattr(pa, "__version__", "24.0.0")
     handed_on = exportable(column)
     assert handed_on.type == kind
     assert handed_on.to_pylist() == column.to_pylist()

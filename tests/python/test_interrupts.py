@@ -183,7 +183,7 @@ def test_two_at_the_same_moment_count_as_one(name: str, monkeypatch: pytest.Monk
 
     waits, name_of_wait = (Call, "until_over") if name == "enrich" else (BlockingStream, "_advance")
     monkeypatch.setattr(waits, name_of_wait, pressing("while it waits", getattr(waits, name_of_wait)))
-    monkeypatch.setattr(Call, "_interrupted", pressing("before it stops", Call._interrupted))
+    monkeypatch.setattr(Call, "interrupt", pressing("before it stops", Call.interrupt))
     with BulkEnricher.sandbox(match_rate=1, store=None) as enricher:
         with pytest.raises(Interrupted) as caught:
             list(getattr(enricher, name)(ROWS))

@@ -315,5 +315,9 @@ def test_a_bar_changes_no_filters_of_warnings(
 def test_an_async_function_is_refused() -> None:
     async def show(_: Progress) -> None: ...
 
-    with pytest.raises(ConfigError, match="progress is an async function"):
-        Watch(show, 400)
+    class Shows:
+        async def __call__(self, _: Progress) -> None: ...
+
+    for shows in (show, Shows()):
+        with pytest.raises(ConfigError, match="progress must not be an async function"):
+            Watch(shows, 400)

@@ -19,6 +19,7 @@ from store_runs import emails, enricher
 from exactbuyer import BulkEnricher
 from exactbuyer.sandbox import Sandbox
 from exactbuyer.store import Store, migrate
+from exactbuyer.store._file import core_of
 
 PEOPLE = emails(5)
 
@@ -169,3 +170,23 @@ def test_the_loop_runs_while_another_program_has_the_store(everybody: Sandbox, p
         return list(rows)
 
     assert [row["status"] for row in asyncio.run(main())] == ["found"] * len(PEOPLE)
+
+
+def test_a_store_that_opens_after_its_enricher_is_closed_is_closed_again(
+    everybody: Sandbox, path: Path
+) -> None:
+    people, holder = enricher(everybody, path), Holder(path, alone=True)
+
+    async def main() -> None:
+        call = asyncio.ensure_future(people.enrich_async(PEOPLE))
+        while not any(thread.name == "exactbuyer-async" for thread in threading.enumerate()):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait({call})
+        await people.aclose()
+
+    asyncio.run(main())
+    (opening,) = (thread for thread in threading.enumerate() if thread.name == "exactbuyer-async")
+    holder.release_remaining()
+    opening.join()
+    assert not core_of(people.store).is_open()

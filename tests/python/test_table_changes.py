@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pandas as pd
 import polars as pl
 import pytest
@@ -99,3 +100,19 @@ def test_a_query_is_run_while_the_loop_runs() -> None:
         table = asyncio.run(enriched()).collect()
     assert table["mail"].to_list() == people
     assert table["eb_status"].n_unique() <= 2
+
+
+def test_two_calls_may_use_one_connection_of_duckdb() -> None:
+    # It can be used by one thread at a time.
+    connection = duckdb.connect()
+    relations = [
+        connection.sql(f"select 'p' || range || '{number}@acme.example' as mail from range(2000)")
+        for number in range(2)
+    ]
+    with BulkEnricher.sandbox() as enricher:
+
+        async def enriched() -> list[Any]:
+            calls = [enricher.enrich_table_async(each, by="mail", columns=[]) for each in relations]
+            return await asyncio.gather(*calls)
+
+        assert [len(each.fetchall()) for each in asyncio.run(enriched())] == [2_000, 2_000]

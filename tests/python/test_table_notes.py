@@ -12,7 +12,7 @@ from cli_runs import against, run
 from keys import KEY
 
 from exactbuyer import BulkEnricher
-from exactbuyer._frames.metadata import COLUMNS_KEY, RECEIPT_KEY
+from exactbuyer._frames.metadata import COLUMNS_KEY, RECEIPT_KEY, Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +56,15 @@ KINDS: dict[str, Callable[[pa.Table], Any]] = {
 
 
 def notes(table: pa.Table) -> dict[str, Any]:
-    """The notes of a table. Keys that occur twice would be lost in `metadata`, so they are counted."""
-    metadata = table.schema.metadata
-    pairs = metadata.items() if isinstance(metadata, dict) else metadata
-    assert len(metadata) == len({key for key, _ in pairs})
-    return {key.decode(): json.loads(value) for key, value in pairs if key.startswith(b"exactbuyer_")}
+    """The notes of a table. If a key occurs twice, `metadata` has only the first value."""
+    found = {
+        key.decode(): json.loads(value)
+        for key, value in table.schema.metadata.items()
+        if key.startswith(b"exactbuyer_")
+    }
+    written = table.schema.serialize().to_pybytes()
+    assert [written.count(key.encode()) for key in found] == [1] * len(found)
+    return found
 
 
 @pytest.mark.filterwarnings("ignore:columns of an earlier call are removed")
@@ -84,6 +88,21 @@ def test_a_table_has_the_notes_of_the_last_call(kind: str, everybody: Sandbox) -
     # A reader's schema is known before the call has a receipt.
     assert notes(table).get(RECEIPT_KEY) == (None if "reader" in kind else last.to_dict())
     assert table.schema.metadata[b"theirs"] == b"kept"
+
+
+def test_without_notes_those_of_other_calls_stay() -> None:
+    # As in the blocks of a frame of a cluster, which are enriched by other processes.
+    theirs = {RECEIPT_KEY.encode(): b"{}", COLUMNS_KEY.encode(): b"{}"}
+    assert Notes().beside(theirs) == theirs
+
+
+def test_each_batch_of_a_reader_has_the_notes_of_the_last_call(everybody: Sandbox) -> None:
+    with BulkEnricher(KEY, base_url=everybody.url) as enricher:
+        table = enricher.enrich_table(pa.table({"mail": MAILS}), "mail", columns=["full_name"])
+        reader = enricher.enrich_table(table.to_reader(), "mail", columns=["full_name", "city"])
+        batch = reader.read_next_batch()
+    assert notes(batch) == notes(reader)
+    assert RECEIPT_KEY not in notes(batch)
 
 
 def test_a_parquet_file_has_the_notes_of_the_last_call(everybody: Sandbox, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ pub enum Verdict {
         cause: Message,
         /// The error to report if no attempt succeeds.
         trouble: Error,
-        /// The wait that the service asked for, if it did: the shortest one that is allowed.
+        /// The `Retry-After`, if there was one. The request is not sent again before it is over.
         wait: Option<Duration>,
         /// Whether this shows that the service cannot keep up.
         congested: bool,

@@ -116,7 +116,7 @@ impl Attempt {
         let slept = Duration::from_millis(u64::try_from(at_ms - started_ms).unwrap_or(0));
         let took = started.elapsed().max(slept);
 
-        let left = !matches!(reply, None | Some(Err(Failure::NotSent(_) | Failure::Forbidden(_))));
+        let left = !matches!(reply, Some(Err(Failure::NotSent(_) | Failure::Forbidden(_))));
         let status = reply.as_ref().and_then(|reply| reply.as_ref().ok()).map(|reply| reply.status);
         let mut unread = None;
         let outcome = match reply.map(|reply| judge(reply, took)) {

@@ -5,6 +5,7 @@
 //! and admits nothing new.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(super) struct Port {
     pub(super) taken: Notify,
     /// To the task. Attempts have a clone, by which they report.
     pub(super) events: UnboundedSender<Event>,
+    /// Set when the run must send nothing more. Each attempt checks it before it sends.
+    pub(super) halted: Arc<AtomicBool>,
 }
 
 /// What the caller has not taken yet, and the latest counts.
@@ -64,6 +67,11 @@ struct Delivered {
 impl Port {
     fn lock(&self) -> MutexGuard<'_, Delivered> {
         lock(&self.inner)
+    }
+
+    /// From now on, no attempt of the run sends anything.
+    pub(super) fn halt(&self) {
+        self.halted.store(true, Ordering::Release);
     }
 
     /// Rows delivered and not yet taken.
@@ -115,6 +123,7 @@ impl Run {
             delivered: Notify::new(),
             taken: Notify::new(),
             events,
+            halted: Arc::default(),
         });
         (Self { port: port.clone(), grace }, port, inbox)
     }
@@ -163,6 +172,9 @@ impl Run {
     /// Returns at once; the rows get their outcomes through [`Run::next`], as always.
     pub fn stop(&self, grace: Duration) {
         self.send(Event::Stop(grace));
+        // At once: the task may be waiting for the store. After the event, so that the task stops before it hears of
+        // requests that were not sent because of this.
+        self.port.halt();
     }
 
     /// Whether the run is over, though its outcomes may still wait to be taken.

@@ -13,7 +13,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::FutureExt;
@@ -63,8 +62,6 @@ pub(super) struct Shell {
     /// The fields that contacts must have: the run's own, or else the engine's. They are part of every lookup.
     required: Required,
     scheduler: Scheduler,
-    /// Whether the run sends nothing any more. Its attempts look at it before they send.
-    halted: Arc<AtomicBool>,
     /// Whether every row has its outcome.
     is_over: bool,
 }
@@ -94,7 +91,7 @@ impl Shell {
             Scheduler::new(config.clone(), &options, shared.limits.clone(), durable, chance, now());
         let required = options.required_fields.unwrap_or_else(|| config.required_fields.clone());
         let required = required.into_iter().collect();
-        Self { shared, port, inbox, run, required, scheduler, halted: Arc::default(), is_over: false }
+        Self { shared, port, inbox, run, required, scheduler, is_over: false }
     }
 
     /// Runs until every row has its outcome.
@@ -205,7 +202,7 @@ impl Shell {
             format: self.shared.config.body,
             identifiers,
             resends,
-            halted: self.halted.clone(),
+            halted: self.port.halted.clone(),
             cleared,
         };
         let (shared, events) = (self.shared.clone(), self.port.events.clone());
@@ -218,7 +215,7 @@ impl Shell {
         for effect in self.scheduler.effects() {
             match effect {
                 Effect::Freed => self.shared.freed.notify_waiters(),
-                Effect::Halt => self.halted.store(true, Ordering::Release),
+                Effect::Halt => self.port.halt(),
                 Effect::Log(entry) => self.port.log(entry),
                 Effect::Warn(troubles) => self.port.report(troubles, false),
                 Effect::Doubt(doubted) => {
@@ -239,6 +236,7 @@ impl Drop for Shell {
             self.shared.store.end(self.run);
             self.port.report(self.scheduler.troubles(), true);
         } else {
+            self.port.halt();
             self.port.report(vec![Error::new(ErrorKind::UnknownOutcome, BROKEN)], true);
             // A second panic would end the process.
             let _ = catch_unwind(AssertUnwindSafe(|| self.shared.store.end(self.run)));

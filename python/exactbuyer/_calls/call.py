@@ -200,7 +200,7 @@ class Call:
             self.run.finish()
 
     def disown(self) -> None:
-        """In a forked child: the call is the parent's, so nothing here keeps it, stops it or speaks of it."""
+        """Called in a forked child: the call is its parent's, and the child neither keeps nor stops it."""
         self.is_given_up, self._caller = True, Caller.SERVED
 
     def keep_for_recovery(self) -> None:
@@ -238,18 +238,11 @@ class Call:
         """Whether the collector has interrupted the call history: then nothing may be logged."""
         return self._session.history.is_locked_here()
 
-    def interrupted(self) -> Interrupted:
+    def interrupt(self) -> Interrupted:
         """After Ctrl-C: stops, waits for the requests in flight, and returns the exception to raise.
 
         A second Ctrl-C ends the wait. In both cases, `recover()` returns the rows, once.
         """
-        try:
-            return self._interrupted()
-        except KeyboardInterrupt:
-            # The next Ctrl-C came before this had begun: it counts as the same.
-            return self._interrupted()
-
-    def _interrupted(self) -> Interrupted:
         try:
             self._keep_and_stop()
             in_flight = self.run.progress().get("in_flight", 0)

@@ -133,7 +133,7 @@ class Session:
     async def open_store(self, options: CallOptions | None = None) -> None:
         """Opens the store without blocking the loop: that may wait for other programs, for up to 15 s.
 
-        `begin` then finds it open. Without `options`, for no call in particular, it makes no store.
+        `begin` then finds it open. Without `options`, a store that does not exist is not made.
 
         Raises:
             ConfigError: There is no key for a call with these options.
@@ -144,9 +144,17 @@ class Session:
             self._check_options(options)
         if self.store is None or core_of(self.store).is_open():
             return
-        # A copy makes no store either, because it must be the one of its original.
-        if self.store.exists() or not (options is None or self._origin is not None):
-            await out_of_the_loop(core_of(self.store).open)
+        # A copy makes no store either: it must use its original's.
+        may_make = options is not None and self._origin is None
+        if may_make or self.store.exists():
+            await out_of_the_loop(self._open_unless_closed)
+
+    def _open_unless_closed(self) -> None:
+        if self.store is not None:
+            core_of(self.store).open()
+            # The call that wanted it may have been cancelled, and the enricher closed, while this waited.
+            if self._closed:
+                self.store.close()
 
     def check(self, options: CallOptions) -> None:
         """Raises what `begin` would raise without rows, except what concerns the file of a store."""

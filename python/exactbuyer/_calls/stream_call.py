@@ -98,8 +98,9 @@ class StreamCall(Call, Generic[ItemT, ReadyT]):
         except Exception as trouble:  # noqa: BLE001 - raised in its place
             self.feed_before_trouble(part)
             self.end(trouble)
-        except KeyboardInterrupt:
-            # The source has given these rows away: they are fed all the same, and `recover()` returns them.
+        except BaseException:
+            # Ctrl-C, or the exception of a signal handler. The source has given these rows away: they are fed
+            # all the same, and `recover()` returns them.
             self.feed_part(part)
             raise
         else:

@@ -110,7 +110,11 @@ class BlockingStream(StreamBase[ItemT], Iterator[ItemT]):
             if not self._closed:
                 self._finish()
         except KeyboardInterrupt:
-            interrupted = self._call.interrupted()
+            try:
+                interrupted = self._call.interrupt()
+            except KeyboardInterrupt:
+                # The next Ctrl-C came before `interrupt` had begun: both count as one.
+                interrupted = self._call.interrupt()
             self._closed = True
             raise interrupted from None
         except BaseException:

@@ -212,7 +212,8 @@ class TableStreamCall(TableCallBase[TableReader], StreamCall["list[Any]", "tuple
 
     @property
     def part_rows(self) -> int:
-        # At first a request's, so that a consumer that leaves early has not paid for whole blocks.
+        # Begins with the size of one request and grows with the rows handed out, so that a consumer that
+        # leaves early has not paid for whole blocks.
         most = block_rows(self.settings.window_rows)
         return min(most, max(self.settings.chunk_size, self._handed_out))
 

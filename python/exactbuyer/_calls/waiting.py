@@ -99,7 +99,7 @@ async def raise_if_cancelled() -> None:
 
 
 def in_thread(name: str, work: Callable[[], T]) -> Future[T]:
-    """Does this in a thread. It is a daemon: the process ends without waiting for it."""
+    """Runs `work` in a thread. It is a daemon: the process ends without waiting for it."""
     done: Future[T] = Future()
 
     def run() -> None:
@@ -113,7 +113,7 @@ def in_thread(name: str, work: Callable[[], T]) -> Future[T]:
 
 
 async def out_of_the_loop(work: Callable[[], T]) -> T:
-    """Does this in a thread while the loop stays free. If it is cancelled, the work is not."""
+    """Runs `work` in a thread and waits for it. Cancelling the wait does not stop the work."""
     return await asyncio.shield(asyncio.wrap_future(in_thread("exactbuyer-async", work)))
 
 
@@ -128,7 +128,12 @@ def run_to_end(call: Call, parts: Iterable[Rows], on_error: OnError) -> Results:
         with short_traceback:
             return call.conclude(on_error)
     except KeyboardInterrupt:
-        raise call.interrupted() from None
+        try:
+            interrupted = call.interrupt()
+        except KeyboardInterrupt:
+            # The next Ctrl-C came before `interrupt` had begun: both count as one.
+            interrupted = call.interrupt()
+        raise interrupted from None
     except BaseException:
         call.detach()
         raise

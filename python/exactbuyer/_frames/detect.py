@@ -32,8 +32,11 @@ def is_reader(data: object) -> bool:
 
 
 def is_query(data: object) -> bool:
-    """Whether its rows are computed when it is read: a lazy frame of polars, or a relation of duckdb."""
-    return home_of(data) == "duckdb" or (home_of(data) == "polars" and type(data).__name__ == "LazyFrame")
+    """Whether its rows are computed when it is read, in whatever thread: a lazy frame of polars.
+
+    Not a relation of duckdb: its connection can be used by one thread at a time.
+    """
+    return home_of(data) == "polars" and type(data).__name__ == "LazyFrame"
 
 
 def frame_of(data: object) -> Frame:

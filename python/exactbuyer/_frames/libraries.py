@@ -11,6 +11,8 @@ from typing import Any
 
 from exactbuyer._core import ArrowInput, Batches
 
+_EXPORTS_VIEWS = 25
+"""The first version of pyarrow that exports views of short texts correctly."""
 _ALIGNMENT = 8
 """Of the largest numbers in a buffer, in bytes."""
 
@@ -63,14 +65,15 @@ def exportable(cells: Any) -> Any:
 
     - Buffers must be aligned. Those from a pickle may begin anywhere, such as those of a frame that a worker
       of Dask received.
-    - Before version 25, pyarrow exports a view without long texts in a way that crashes the reader.
+    - Before version 25, pyarrow exports a view of short texts in a way that crashes the reader.
     """
     if home_of(cells) != "pyarrow" or not hasattr(cells, "type"):
         return cells
     chunks = cells.chunks if hasattr(cells, "chunks") else [cells]
-    if all(map(_is_aligned, chunks)) and not _has_views(cells.type):
-        return cells
     pa = library("pyarrow")
+    crashes = int(pa.__version__.split(".")[0]) < _EXPORTS_VIEWS and _has_views(cells.type)
+    if all(map(_is_aligned, chunks)) and not crashes:
+        return cells
     # It copies, and so aligns.
     return pa.chunked_array([pa.concat_arrays([_plain(chunk)]) for chunk in chunks], _plain_type(cells.type))
 

@@ -18,13 +18,18 @@ class Notes(dict[str, Any]):
     """What a table records about the call: the receipt, and the columns that were added."""
 
     def changes(self) -> list[tuple[str, str | None]]:
-        """The same as changes of a schema's metadata: `None` removes a note of an earlier call."""
+        """The same as changes of a schema's metadata: `None` removes a note of an earlier call.
+
+        Without any note, nothing changes.
+        """
+        if not self:
+            return []
         return [(key, json.dumps(self[key]) if key in self else None) for key in (RECEIPT_KEY, COLUMNS_KEY)]
 
     def beside(self, metadata: Mapping[bytes, bytes] | None) -> dict[bytes, bytes]:
-        """The metadata of a schema of pyarrow's with these changes.
+        """A pyarrow schema's metadata with these changes.
 
-        The keys are bytes: pyarrow would take text, too, but keep both, and find the older one.
+        Keys are bytes: with text keys, pyarrow would keep the old entry as well, and return it.
         """
         changes = {key.encode(): note for key, note in self.changes()}
         others = {key: value for key, value in (metadata or {}).items() if key not in changes}

@@ -16,7 +16,7 @@ from exactbuyer.report._warnings import warn_of_column
 
 from .arrow import schema_beside, table_beside
 from .joining import ALL_COLUMNS, NEW_COLUMNS, in_arrow, is_failure, joined_or
-from .libraries import arrow_input, arrow_table, as_kind, home_of, library
+from .libraries import arrow_input, arrow_table, as_kind, exportable, home_of, library
 from .metadata import COLUMNS_KEY, Notes, known_columns
 from .table_input import TableSource, read_lookup_columns
 
@@ -45,7 +45,7 @@ class TableReader(TableSource):
         return self._source.names(), self._source.metadata()
 
     def parts(self, most_rows: Callable[[], int]) -> Iterator[Any]:
-        """The rows of the reader, in parts; `most_rows` says before each how many rows it may have."""
+        """The rows of the reader in parts. `most_rows()` is the most rows that the next part may have."""
         for batch in self._source:
             at = 0
             while at < len(batch):
@@ -129,16 +129,17 @@ class PyarrowTableReader(TableReader):
     def join(self, source: Any, block: Batches) -> list[Any]:
         pa = library("pyarrow")
         table = table_beside(pa.Table.from_batches([source]), block, self.dropped)
+        table = table.replace_schema_metadata(self.notes.beside(source.schema.metadata))
         return cast("list[Any]", table.to_batches())
 
     def whole(self, joined: list[Any]) -> Any:
         pa = library("pyarrow")
-        table = pa.Table.from_batches(joined)
-        return table.replace_schema_metadata(self.notes.beside(table.schema.metadata))
+        return pa.Table.from_batches(joined)
 
     def as_batches(self, source: Any) -> Batches:
         # Without metadata, of which the core reads only text.
-        return arrow_table(library("pyarrow").table(source.columns, names=source.schema.names))
+        columns = [exportable(column) for column in source.columns]
+        return arrow_table(library("pyarrow").table(columns, names=source.schema.names))
 
     def _made(self, added: Any, parts: Iterator[Any]) -> Any:
         pa = library("pyarrow")

@@ -294,6 +294,8 @@ def _tqdm(total: int | None) -> Any:
     draws_widgets = _in_notebook() and not _in_qt_console()
     kind = import_module("tqdm.notebook" if draws_widgets else "tqdm.std").tqdm
     layout = "{bar}{desc}" if draws_widgets else "{desc} {bar:12}"
+    # Made here once, for all subclasses: they share the places of their bars.
+    kind.get_lock()
     # Without tqdm's monitor thread, which is not needed: if it cannot be started, tqdm warns.
     bar: Any = type("Bar", (kind,), {"monitor_interval": 0})
     return bar(
@@ -308,11 +310,11 @@ def _display(option: object) -> Display | None:
         return None
     if isinstance(option, str) and option == "auto":
         return _Bar() if (_in_notebook() or _in_terminal()) and not _lacks_widgets() else _Lines()
-    if inspect.iscoroutinefunction(option):
-        raise ConfigError(
-            "progress is an async function, which nothing would await: pass one that is not async"
-        )
     if callable(option):
+        if any(map(inspect.iscoroutinefunction, (option, type(option).__call__))):
+            raise ConfigError(
+                "progress must not be an async function, because nothing awaits it: pass a normal one"
+            )
         return _Function(option)
     raise ConfigError(
         f"progress must be 'auto', True, False or a function that takes a Progress; "
@@ -336,7 +338,10 @@ def _in_notebook() -> bool:
 
 def _in_qt_console() -> bool:
     """Whether this is a console such as Spyder's, which has a kernel but draws no widgets."""
-    return any(name == "QT_API" or name.startswith("SPYDER") for name in os.environ)
+    if any(name == "QT_API" or name.startswith("SPYDER") for name in os.environ):
+        return True
+    shell = type(sys.modules["IPython"].get_ipython()).__name__.lower()
+    return "qt" in shell or "spyder" in shell
 
 
 def _lacks_widgets() -> bool:

@@ -176,7 +176,7 @@ def ca_bundle(value: object) -> str | None:
     if path is None:
         raise wrong("ca_bundle", f"{right}; got {as_given(value)}")
     check_path("ca_bundle", path)
-    # It is read at the first send, and by copies: from a process that may have another working directory.
+    # The file is read at the first send, perhaps by a copy in a process with another working directory.
     return os.path.abspath(path)  # noqa: PTH100 - links stay links
 
 

@@ -83,18 +83,32 @@ fn setting_the_clock_back_does_not_make_a_pause_longer_when_another_reply_asks_f
     let folder = Folder::new();
     let store = folder.store();
     let claims = ["bob", "eve"].map(|name| claim_freely(&store, &[name]));
-    let settle = |(run, claim): &(RunId, Claim), pause| {
-        let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
-        let at_ms = jiff::Timestamp::now().as_millisecond();
-        let evidence = Evidence { at_ms, left: true, pause: Some(pause), ..Evidence::default() };
-        wait(store.settle(*run, &[].into(), *request, Vec::new(), evidence)).unwrap();
-    };
     let (long, short) = (Duration::from_mins(50), Duration::from_mins(1));
-    settle(&claims[0], long);
+    settle_pause(&store, &claims[0], 0, long);
     set_back(&folder);
-    settle(&claims[1], short);
+    settle_pause(&store, &claims[1], 0, short);
     let left = pause_of(&store);
     assert!(left > short && left <= long, "{left:?}");
+}
+
+/// A settlement may have to wait for the disk, or for another program.
+#[test]
+fn a_pause_that_is_stored_late_does_not_shorten_a_newer_one() {
+    let folder = Folder::new();
+    let store = folder.store();
+    let claims = ["bob", "eve"].map(|name| claim_freely(&store, &[name]));
+    settle_pause(&store, &claims[0], 0, Duration::from_mins(50));
+    settle_pause(&store, &claims[1], 15 * 60_000, Duration::from_mins(50));
+    let left = pause_of(&store);
+    assert!(left > Duration::from_mins(40), "{left:?}");
+}
+
+/// A 429 that came so long ago, and asked for this pause.
+fn settle_pause(store: &SqliteStore, (run, claim): &(RunId, Claim), ago_ms: i64, pause: Duration) {
+    let Claim::Granted { request, .. } = claim else { panic!("{claim:?}") };
+    let at_ms = jiff::Timestamp::now().as_millisecond() - ago_ms;
+    let evidence = Evidence { at_ms, left: true, pause: Some(pause), ..Evidence::default() };
+    wait(store.settle(*run, &[].into(), *request, Vec::new(), evidence)).unwrap();
 }
 
 fn pause_of(store: &SqliteStore) -> Duration {

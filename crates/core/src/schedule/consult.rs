@@ -66,7 +66,7 @@ impl Held {
     /// Adds lookups to wait for. Returns whether there were any.
     fn wait_for(&mut self, chunk: Chunk) -> bool {
         let any = !chunk.ids.is_empty();
-        // The store is asked about each chunk by itself, and a slow source names lookups one by one.
+        // Each chunk costs one question to the store. A slow source would cost one question for each lookup.
         let last = self.waiting.last_mut().filter(|last| last.is_plain() && last.ids.len() < MOST_AT_ONCE);
         match last {
             Some(last) if chunk.is_plain() => last.ids.extend(chunk.ids),

@@ -220,7 +220,8 @@ impl Scheduler {
     fn later(&mut self, chunk: Chunk, cause: Message, trouble: Error, wait: Option<Duration>) {
         let attempts = chunk.attempts + 1;
         let too_long = wait.is_some_and(|wait| wait > LONGEST_PAUSE);
-        // A service that is starting may ask for no wait at all, and would refuse all attempts within a second.
+        // `Retry-After` is a minimum. A starting service may ask for 0 s; without backoff, all attempts would be used up
+        // within a second.
         let wait = wait.unwrap_or_default().max(backoff(chunk.attempts, (self.chance)()));
         let over = attempts > self.config.max_retries || too_long;
         if !over && self.ending.reason.is_none() {

@@ -19,8 +19,9 @@ pub const WINDOW: Duration = Duration::from_mins(1);
 ///
 /// The service counts requests when they arrive, not when they leave. If one request travels slowly
 /// and the next one fast, they arrive closer together than they were sent. This margin allows a
-/// second of such jitter, and costs less than 2 % of the rate. A connection that takes longer to be made
-/// is not covered: then the service may refuse some requests with 429, which is free.
+/// second of such jitter, and costs less than 2 % of the rate. It does not cover longer delays, such as
+/// a slow connect, because a request counts from the moment at which it may be sent. Some requests may
+/// then get a 429, which is free.
 pub const MARGIN: Duration = Duration::from_secs(1);
 
 /// The default base URL (`master/openapi-specification`, read 2026-11-23).

@@ -6,8 +6,7 @@ use std::sync::Arc;
 /// The fields that a contact must have. They are part of the lookup: the same identifier with other
 /// required fields is paid for separately.
 ///
-/// A set: sorted, without duplicates. So the order in which a caller names the fields makes no other
-/// lookup.
+/// A set: sorted, without duplicates. The order in which a caller names the fields does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(transparent)]
 pub struct Required(Arc<[Box<str>]>);

@@ -232,8 +232,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Gives the writer a settlement, with its blocks already compressed. If there is no memory for that, the writer
-    /// gets it all the same: the answer was paid for, and the writer tries again what fails.
+    /// Gives the writer a settlement, with its blocks already compressed. If compression fails, the writer gets the answer
+    /// uncompressed and tries again: it was paid for.
     ///
     /// # Errors
     /// If the handle is of another process: then the request stays in flight until its owner ends.

@@ -14,6 +14,7 @@ use exactbuyer_core::error::Error;
 use exactbuyer_core::identifier::Identifier;
 use exactbuyer_core::store::{Evidence, Outcome};
 
+use super::super::clock::now_ms;
 use super::super::file::{Fault, query};
 use super::super::key::Key;
 use super::super::recognise::Matcher as _;
@@ -78,7 +79,7 @@ pub(super) fn lines(shared: &Shared, lookups: Vec<(Identifier, Outcome)>) -> Vec
     lookups.into_iter().filter_map(line).collect()
 }
 
-/// Packs the outcome of a request. That takes time, so the writer does it only if it has failed before.
+/// Packs the outcome of a request. This takes time. The writer packs only what could not be packed when the answer came.
 pub(super) fn pack(lines: &[Line], evidence: &Evidence) -> Result<Packed, Fault> {
     let unread = evidence.unread.as_deref().map(block::compress).transpose()?;
     Ok(Packed { blocks: pack_lines(lines)?, unread })
@@ -199,9 +200,9 @@ impl SettleWork {
     /// contact is barred, because it would be paid for again. Returns what may be stored, or `None` if that is everything.
     /// If it is not, a reply that could not be read is not stored either.
     ///
-    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here. The
-    /// time that counts is when the request was sent: an answer that was asked for before the contact was found to
-    /// mention a person who was purged may mention that person in the same way.
+    /// A purge bars the identifier before it erases anything, so an answer that arrives later is recognised here. What
+    /// counts is when the request was sent. If a contact mentioned a purged person, its lookup is barred as of that
+    /// moment. An answer that was requested before it may mention the same person, so it is not stored.
     fn without_purged(
         &self,
         connection: &Connection,
@@ -258,14 +259,14 @@ impl SettleWork {
         )?;
         if let Some(pause) = evidence.pause {
             let until = evidence.at_ms.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
-            // The beginning of the pause is kept too, so that setting the clock back does not make it longer: an
-            // earlier pause that begins in the future begins now, here as in a claim.
+            // `since_ms` is kept so that setting the clock back does not lengthen a pause. A pause that begins in the
+            // future was noted before that; it begins now, as in a claim.
             query::change(
                 connection,
                 "INSERT INTO pause SELECT key, ?2, ?3 FROM request WHERE id = ?1 ON CONFLICT DO UPDATE
-                 SET since_ms = excluded.since_ms,
-                 until_ms = max(until_ms - max(since_ms - excluded.since_ms, 0), excluded.until_ms)",
-                [self.request, evidence.at_ms, until],
+                 SET since_ms = min(max(since_ms, excluded.since_ms), ?4),
+                 until_ms = max(until_ms - max(since_ms - ?4, 0), excluded.until_ms)",
+                [self.request, evidence.at_ms, until, now_ms()],
             )?;
         }
         Ok(())

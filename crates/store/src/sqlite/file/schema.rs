@@ -191,9 +191,9 @@ pub(crate) fn open(connection: &Connection, service: &str, now_ms: i64) -> Resul
     Ok(identity)
 }
 
-/// Checks that the keys in the file are of the rules by which this version looks for them: others would not be found,
-/// and would be paid for again. A store can be migrated while processes have it open that have claimed nothing, so this
-/// is checked whenever another process has changed the file.
+/// Checks that the keys in the file were made by this version's rules. Other keys would not be found, and their lookups
+/// would be paid for again. A process that has claimed nothing does not prevent a migration, so this is checked whenever
+/// another connection has committed.
 pub(crate) fn check_rules(connection: &Connection) -> Result<(), Fault> {
     let version: Option<u32> = noted(connection, "rules_version")?;
     match version.ok_or_else(damaged)?.cmp(&RULES_VERSION) {

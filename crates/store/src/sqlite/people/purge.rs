@@ -302,8 +302,8 @@ fn drop_replies(
 
 /// Purges the answers of the next requests. Returns the number of the last one, unless there are no more.
 ///
-/// Lookups that must not be sent again are barred as of `at_ms`, with `named` 0: contacts of others may mention them, and
-/// a later answer is stored: to a request that was sent since then, or of another store that is merged.
+/// Lookups that must not be sent again are barred as of `at_ms`, with `named` 0: contacts of others may mention them. An
+/// answer to them is stored if its request was sent after `at_ms`, or if a store that is merged got it after `at_ms`.
 fn purge_some(
     connection: &Connection,
     secret: &Secret,

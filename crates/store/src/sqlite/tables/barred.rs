@@ -41,8 +41,8 @@ pub(crate) fn is_barred(connection: &Connection, key: Key) -> Result<bool, Fault
     query::one(connection, "SELECT EXISTS (SELECT 1 FROM barred WHERE key = ?1)", [key])
 }
 
-/// Whether an answer of this time is kept out. If the person was purged by this identifier, every answer is. Otherwise
-/// only answers that are not newer than the purge are: a purge by age concerns what was old at its time.
+/// Whether an answer must not be stored. After a purge by this identifier: always. After a purge by age: if it is not
+/// newer than the purge. `at_ms` is when the request was sent; in a merge, when it was answered.
 pub(crate) fn keeps_out(connection: &Connection, key: Key, at_ms: i64) -> Result<bool, Fault> {
     query::one(
         connection,

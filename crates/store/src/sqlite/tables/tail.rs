@@ -12,9 +12,9 @@
 //!  memory:     key ─▶ answers                  the same, with the required fields and the time of their requests
 //! ```
 //!
-//! The writer adds to the table and to its memory in the same step. A reader compares the numbers of the requests in
-//! the table with those that it knows, at the beginning of each transaction before which another connection has
-//! committed, and reads only new ones.
+//! The writer adds to the table and to its memory in the same step. If another connection has committed since its last
+//! transaction, a reader first compares the numbers of the requests in the table with those that it knows. It reads only
+//! new ones.
 //!
 //! SQLite notices most damage to a file, but not changed bytes within a row. Without the checksum, lookups whose keys
 //! are damaged would be taken for new ones and paid for again.

@@ -78,7 +78,7 @@ impl WriterState {
         if self.version == Some(version) {
             return Ok(());
         }
-        // Also if this fails: a run that waits for another process must learn of it.
+        // Before the check, which may fail: runs that wait must learn of that, too.
         self.notify = true;
         schema::check_rules(connection)?;
         if self.version.is_none() {

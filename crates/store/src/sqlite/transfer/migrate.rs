@@ -3,9 +3,9 @@
 //! Every lookup is read again by the new rules, so that what was paid for under the old form is found under the new one.
 //!
 //! Everything happens in one transaction: a crash or an interrupt leaves the store as it was, beside its backup. No
-//! other thread of this process may have the store open, and no owner may be alive. Another process that has the store
-//! open and has claimed nothing is no owner. It finds the new rules with its next transaction, and uses the store no
-//! more: see [`schema::check_rules`].
+//! other thread of this process may have the store open, and no owner may be alive. A process that has the store open
+//! but has claimed nothing is not an owner, and is not noticed. Its next transaction finds the new rules and fails: see
+//! [`schema::check_rules`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
