@@ -111,9 +111,8 @@ class BulkEnricher(BlockingCalls, AwaitableCalls, TableCalls, PlanCalls, _Frozen
             variable `EXACTBUYER_BASE_URL`, which accepts only addresses of this machine, or else the real
             service.
         proxy: The URL of a proxy. `None`: `HTTPS_PROXY` and `NO_PROXY` apply.
-        ca_bundle: A PEM file of authorities to trust in addition to the system's. `None`: the environment
-            variables `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` apply. A
-            relative path is resolved when the enricher is made.
+        ca_bundle: A PEM file of authorities to trust in addition to the system's; a relative path is resolved
+            now. `None`: `SSL_CERT_FILE` and `SSL_CERT_DIR`, `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` apply.
         credit_price: The price of one credit, as in `(0.05, "EUR")`. Plans and receipts then also show money.
         tags: Labels that the store records with each request, as in `{"job": "spring"}`.
             `store.summary(by=["month", "job"])` groups by them; its own names, such as `month`, are refused.
