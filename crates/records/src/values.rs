@@ -4,13 +4,14 @@
 //! JSON allows: numbers keep all digits, moments are in UTC, and what JSON has no value for (`NaN`, infinities)
 //! is null.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float16Type, Float32Type, Float64Type};
+use arrow_array::types::{Float16Type, Float32Type, Float64Type, Int64Type};
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::cast;
-use arrow_cast::display::array_value_to_string;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::DataType;
 
 use super::Broken;
@@ -30,11 +31,31 @@ pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
     }
 }
 
+/// How Arrow writes values as text. By default, it would write its error in the place of a value.
+pub(super) const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
+
+fn text_of(array: &ArrayRef, row: usize) -> Result<String, Broken> {
+    let mut text = String::new();
+    match write!(text, "{}", ArrayFormatter::try_new(array, &FORMAT)?.value(row)) {
+        Ok(()) => Ok(text),
+        Err(_) => number_of(array, row),
+    }
+}
+
+/// A day or a moment as the number that is stored. Some have no date, such as the largest number in the place of "never".
+///
+/// # Errors
+/// If it is not stored as a number.
+pub(super) fn number_of(array: &ArrayRef, row: usize) -> Result<String, Broken> {
+    let number = cast(&array.slice(row, 1), &DataType::Int64)?;
+    Ok(number.as_primitive::<Int64Type>().value(0).to_string())
+}
+
 /// Writes a value as JSON: numbers, booleans, lists and objects in their JSON form, any other value
 /// as text.
 ///
 /// # Errors
-/// If a value has no text, such as a date that no calendar has.
+/// If a value has no text.
 pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> Result<(), Broken> {
     use DataType as D;
     if !array.is_valid(row) || matches!(array.data_type(), D::Null) {
@@ -78,11 +99,11 @@ pub(super) fn write_value(array: &ArrayRef, row: usize, into: &mut Vec<u8>) -> R
             write_value(&plain, 0, into)?;
         }
         number if number.is_integer() || number.is_decimal() => {
-            into.extend_from_slice(array_value_to_string(array, row)?.as_bytes());
+            into.extend_from_slice(text_of(array, row)?.as_bytes());
         }
         _ => {
             let plain = read_in_utc(&array.slice(row, 1))?;
-            write_text(&array_value_to_string(&plain, 0)?, into);
+            write_text(&text_of(&plain, 0)?, into);
         }
     }
     Ok(())

@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_cast::display::ArrayFormatter;
 use arrow_schema::DataType;
 use memchr::{memchr, memchr3};
 
 use super::Broken;
-use super::values::{read_in_utc, write_value};
+use super::values::{FORMAT, number_of, read_in_utc, write_value};
 
 /// The separator of list values.
 const BETWEEN: &str = ";";
@@ -107,7 +107,9 @@ impl<'a> CellWriter<'a> {
             }
             Values::Other(formatter) => {
                 let mut said = String::new();
-                write!(said, "{}", formatter.value(row)).map_err(|_| unsayable(self.column))?;
+                if write!(said, "{}", formatter.value(row)).is_err() {
+                    said = number_of(self.column, row)?;
+                }
                 match self.column.data_type() {
                     // Only text can be a formula: -5 is a number.
                     DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {
@@ -144,12 +146,8 @@ impl<'a> Values<'a> {
         if array.data_type().is_nested() {
             return Ok(Self::Nested);
         }
-        Ok(Self::Other(ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?))
+        Ok(Self::Other(ArrayFormatter::try_new(array.as_ref(), &FORMAT)?))
     }
-}
-
-fn unsayable(array: &ArrayRef) -> Broken {
-    Broken::new(format!("a value of type {} cannot be written as text", array.data_type()))
 }
 
 /// The values of a list with [`BETWEEN`] between them.
