@@ -28,16 +28,21 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Lets a test with the mark use the fixture, also if it does not name it: the mark alone protects it."""
-    names: list[str] | None = getattr(item, "fixturenames", None)
-    if names is not None and FIXTURE not in names and item.get_closest_marker(FIXTURE) is not None:
-        # First, so that no other fixture of the test reaches the real service.
-        names.insert(0, FIXTURE)
+# Last, so that marks count that other hooks have added.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lets a test with the mark use the fixture, also if it does not name it: the mark alone protects it.
+
+    The fixture comes first, so that no other fixture of the test reaches the real service.
+    """
+    for item in items:
+        names: list[str] | None = getattr(item, "fixturenames", None)
+        if names is not None and (FIXTURE in names or item.get_closest_marker(FIXTURE) is not None):
+            names[:] = [FIXTURE, *(name for name in names if name != FIXTURE)]
 
 
 @pytest.fixture
-def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def exactbuyer_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A sandbox of this test's own; `@pytest.mark.exactbuyer_sandbox(match_rate=1.0)` sets it up.
 
     While the test runs, every enricher that names no service uses this sandbox, also in other processes that
@@ -45,15 +50,17 @@ def exactbuyer_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     """
     from exactbuyer.sandbox import Sandbox
 
-    monkeypatch.setenv("EXACTBUYER_OFFLINE", "1")
     item = cast("pytest.Item", request.node)  # a fixture of a single test: its node is the test
     marker = item.get_closest_marker(FIXTURE)
     settings: dict[str, Any] = dict(marker.kwargs) if marker else {}
-    _check(marker.args if marker else (), settings, [*signature(Sandbox).parameters])
-    with Sandbox(**settings) as sandbox:
-        monkeypatch.setenv("EXACTBUYER_BASE_URL", sandbox.url)
-        monkeypatch.setenv("EXACTBUYER_API_KEY", sandbox.api_key)
-        yield sandbox
+    # Not the fixture `monkeypatch`: a test that undoes its own changes would undo these, too.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("EXACTBUYER_OFFLINE", "1")
+        _check(marker.args if marker else (), settings, [*signature(Sandbox).parameters])
+        with Sandbox(**settings) as sandbox:
+            environment.setenv("EXACTBUYER_BASE_URL", sandbox.url)
+            environment.setenv("EXACTBUYER_API_KEY", sandbox.api_key)
+            yield sandbox
 
 
 def _check(unnamed: tuple[object, ...], settings: dict[str, Any], known: list[str]) -> None:

@@ -51,6 +51,56 @@ def test_without_the_mark(): assert "EXACTBUYER_OFFLINE" not in os.environ
     assert "5 passed" in told, told
 
 
+def test_the_sandbox_comes_before_all_other_fixtures(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "late" in item.name:
+            item.add_marker("exactbuyer_sandbox")
+""",
+        encoding="utf-8",
+    )
+    told = run_tests(
+        tmp_path,
+        """
+@pytest.fixture
+def theirs():
+    return os.environ.get("EXACTBUYER_OFFLINE")
+
+@pytest.fixture(scope="module")
+def of_module():
+    return os.environ.get("EXACTBUYER_OFFLINE")
+
+@pytest.mark.exactbuyer_sandbox(match_rate=1)
+def test_mark_and_name(of_module, theirs, exactbuyer_sandbox):
+    assert theirs == of_module == "1"
+
+def test_name(theirs, exactbuyer_sandbox): assert theirs == "1"
+
+def test_late(theirs): assert theirs == "1"
+""",
+    )
+    assert "3 passed" in told, told
+
+
+def test_a_test_that_undoes_its_changes_is_still_protected(tmp_path: Path) -> None:
+    told = run_tests(
+        tmp_path,
+        """
+def test_mine(monkeypatch, exactbuyer_sandbox):
+    monkeypatch.undo()
+    assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+    assert os.environ["EXACTBUYER_BASE_URL"] == exactbuyer_sandbox.url
+
+def test_after_it(): assert "EXACTBUYER_BASE_URL" not in os.environ
+""",
+    )
+    assert "2 passed" in told, told
+
+
 def test_enrichers_that_name_no_service_use_the_sandbox_of_the_test(tmp_path: Path) -> None:
     told = run_tests(
         tmp_path,
