@@ -25,9 +25,7 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_they_are_written_as_the_numbers_that_they_are(
-    kind: str, everybody: Sandbox, tmp_path: Path
-) -> None:
+def test_they_are_written_as_the_numbers_that_they_are(kind: str, everybody: Sandbox, tmp_path: Path) -> None:
     pq.write_table(pa.table({"mail": ["ana@acme.example", None], **COLUMNS}), tmp_path / "in.parquet")
     done = run("enrich", tmp_path / "in.parquet", "--to", kind, "--by", "mail", *against(everybody))
     assert done.returncode == 0, done.stderr

@@ -241,7 +241,7 @@ def test_a_purge_leaves_no_byte(sandbox: Sandbox, path: Path) -> None:
 def test_what_is_old_is_purged(path: Path) -> None:
     with Store(path) as store:
         assert store.purge(older_than=timedelta(days=1)).answers == 0
-        purged = store.purge(older_than=datetime.now(timezone.utc) + timedelta(seconds=1))
+        purged = store.purge(older_than=timedelta(0))
         assert (purged.answers, purged.contacts) == (3, 2)
         assert store.info().hits == 0
         assert len(store.receipts()) == 1
@@ -254,6 +254,12 @@ def test_whom_to_purge_has_to_be_said(path: Path) -> None:
                 store.purge(**wrong)  # type: ignore[arg-type]
         with pytest.raises(ConfigError, match="its time zone"):
             store.purge(older_than=datetime(2026, 1, 1))  # noqa: DTZ001
+        # Everything that was paid for would be removed.
+        tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+        futures: list[Any] = [timedelta(days=-1), timedelta.max, tomorrow]
+        for future in futures:
+            with pytest.raises(ConfigError, match="older_than"):
+                store.purge(older_than=future)
         for wrong_one in ["Ana Almeida", " ", None]:
             with pytest.raises(InvalidIdentifierError, match="not an identifier"):
                 store.allow(wrong_one)
@@ -387,3 +393,10 @@ def test_over_what_a_budget_counts(sandbox: Sandbox, tmp_path: Path, per: Any, p
             with pytest.raises(BudgetExceededError):
                 receipt.raise_for_incomplete()
     assert sandbox.ledger.credits == paid
+
+
+def test_a_path_may_begin_with_the_home_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(path.parent))
+    monkeypatch.setenv("USERPROFILE", str(path.parent))
+    with Store(f"~/{path.name}") as store:
+        assert (store.path, store.info().hits) == (path, 2)

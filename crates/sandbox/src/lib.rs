@@ -104,8 +104,9 @@ impl Sandbox {
         let listener = {
             let _inside = runtime.enter();
             let socket = TcpSocket::new_v4()?;
-            // A port that another process has just released may be used again.
-            socket.set_reuseaddr(true)?;
+            // A port that another process has just released may be used again. On Windows, this would allow a port that
+            // another process is using.
+            socket.set_reuseaddr(cfg!(unix))?;
             let bound = socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
             bound.map_err(|error| not_bound(options.port, &error))?;
             socket.listen(BACKLOG)?

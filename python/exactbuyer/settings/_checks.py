@@ -138,7 +138,7 @@ def file_at(name: str, place: Hidden) -> Path:
     if text is None or not text.strip():
         raise wrong(name, "must be the path of a file, such as 'people.db'")
     check_path(name, text)
-    return Path(text)
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - a home that is not known stays as it is
 
 
 def check_path(name: str, path: str) -> None:

@@ -14,6 +14,7 @@ from exactbuyer.settings._setting_checks import DATES
 MOST_WHOLE = 2**63 - 1
 """The largest number that the store can hold."""
 
+_LONGEST_AGE = timedelta(days=36_500)
 _NAMED = 10
 
 
@@ -44,9 +45,14 @@ def check_requests(requests: Iterable[int], in_doubt: set[int]) -> list[int]:
 
 
 def moment(older_than: object) -> datetime:
-    """The moment that `older_than` names: so long ago, or a time with its zone."""
+    """The moment that `older_than` names: so long ago, or a time with its zone. Never in the future."""
+    now = datetime.now(timezone.utc)
     if isinstance(older_than, timedelta):
-        return datetime.now(timezone.utc) - older_than
+        if not timedelta(0) <= older_than <= _LONGEST_AGE:
+            raise wrong("older_than", "must be a timedelta from 0 to 100 years, as in timedelta(days=365)")
+        return now - older_than
     if isinstance(older_than, datetime) and older_than.tzinfo is not None:
+        if older_than > now:
+            raise wrong("older_than", "is in the future: everything would be removed")
         return older_than
     raise wrong("older_than", "must be a timedelta, or a datetime with its time zone")

@@ -235,7 +235,8 @@ class Store(StoreFile):
             What was removed. Print it. If `cleaned` is false, another process was reading: purge again.
 
         Raises:
-            ConfigError: Neither or both of `identifier` and `older_than` are passed.
+            ConfigError: Neither or both of `identifier` and `older_than` are passed, or `older_than` is in
+                the future.
             InvalidIdentifierError: `identifier` cannot be read as one. (`find` takes any text.)
         """
         if (identifier is None) == (older_than is None):
