@@ -13,6 +13,7 @@ import pytest
 
 from exactbuyer import Budget, BulkEnricher, ConfigError
 from exactbuyer.settings import _setting_checks
+from exactbuyer.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -268,3 +269,12 @@ def test_a_file_of_authorities_is_found_from_other_folders(
     # A setting is read where it is given, and the file at the first send.
     monkeypatch.chdir(tmp_path)
     assert _setting_checks.ca_bundle("ca.pem") == str(tmp_path / "ca.pem")
+
+
+def test_the_path_of_a_store_may_begin_with_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    assert Store("~/people.db").path == tmp_path / "people.db"
+    assert BulkEnricher(KEY, store="~/people.db").store.path == tmp_path / "people.db"

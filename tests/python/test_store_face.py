@@ -393,10 +393,3 @@ def test_over_what_a_budget_counts(sandbox: Sandbox, tmp_path: Path, per: Any, p
             with pytest.raises(BudgetExceededError):
                 receipt.raise_for_incomplete()
     assert sandbox.ledger.credits == paid
-
-
-def test_a_path_may_begin_with_the_home_folder(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(path.parent))
-    monkeypatch.setenv("USERPROFILE", str(path.parent))
-    with Store(f"~/{path.name}") as store:
-        assert (store.path, store.info().hits) == (path, 2)

@@ -53,7 +53,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tokio::net::TcpSocket;
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use exactbuyer_core::lock;
@@ -65,9 +65,6 @@ pub use options::{Options, RetryAfter};
 use billing::Billing;
 use overrides::Override;
 use server::SharedBilling;
-
-/// How many connections may wait to be accepted. A client opens fewer at once.
-const BACKLOG: u32 = 4_096;
 
 /// The key that [`Sandbox::api_key`] returns if the sandbox accepts any key.
 const ANY_KEY: &str = "sandbox-key";
@@ -101,16 +98,8 @@ impl Sandbox {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "match_rate must be from 0 to 1"));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = {
-            let _inside = runtime.enter();
-            let socket = TcpSocket::new_v4()?;
-            // A port that another process has just released may be used again. On Windows, this would allow a port that
-            // another process is using.
-            socket.set_reuseaddr(cfg!(unix))?;
-            let bound = socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
-            bound.map_err(|error| not_bound(options.port, &error))?;
-            socket.listen(BACKLOG)?
-        };
+        let bound = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)));
+        let listener = bound.map_err(|error| not_bound(options.port, &error))?;
         let address = listener.local_addr()?;
         let api_key = options.api_key.clone().unwrap_or_else(|| ANY_KEY.into());
         let elsewhere = format!("http://{address}/elsewhere");
