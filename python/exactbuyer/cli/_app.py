@@ -16,7 +16,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.log import write_line
 from exactbuyer.settings import LOOPBACK, URL_VARIABLE
 
-from ._advice import next_step, title_of
+from ._advice import RunResult, next_step, title_of
 from ._command_options import CommandOptions
 from ._console import Console, confirm, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
@@ -29,7 +29,7 @@ from ._options import (
     store_options,
 )
 from ._plan import check_readable, planned
-from ._run import Approval, FileRun, RunResult, checked
+from ._run import Approval, FileRun, checked
 from ._setup import completion, doctor, man
 from ._setup.completion import files
 from ._signals import Signals, Terminated

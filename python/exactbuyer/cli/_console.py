@@ -26,7 +26,7 @@ from .exit_codes import CommandError, ExitCode, FileError, UsageError
 if TYPE_CHECKING:
     from exactbuyer.report.plan import Plan
 
-    from ._run import RunResult
+    from ._advice import RunResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
