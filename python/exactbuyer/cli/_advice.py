@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from exactbuyer.report.wording import count
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from ._command_options import CommandOptions
 
+WHY_BROKEN_OFF = {
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
+    ExitCode.TERMINATED: "stopped by SIGTERM",
+    ExitCode.PIPE_CLOSED: "stopped, as nobody reads the output any more",
+}
 _BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.FILES, ExitCode.PIPE_CLOSED}
 
 
@@ -53,6 +58,17 @@ class RunResult:
     message: str = ""
     kept: KeptOutput | None = None
     lost_credits: int = 0
+
+    def ended_by(self, signal: ExitCode) -> RunResult:
+        """The same result of a command that ends by the signal of this exit code.
+
+        Also after a signal that came too late to change anything: a shell whose command ended in another way
+        would go on, and pay for the next file.
+        """
+        if self.exit_code is signal:
+            return self
+        came = WHY_BROKEN_OFF[signal] + (" when the output was complete" if self.is_whole else "")
+        return replace(self, exit_code=signal, message=f"{self.message}; {came}" if self.message else came)
 
     @property
     def spent(self) -> bool:

@@ -24,7 +24,7 @@ from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count
 
-from ._advice import KeptOutput, RunResult, again_in_words
+from ._advice import WHY_BROKEN_OFF, KeptOutput, RunResult, again_in_words
 from ._plan import check_readable
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run, unexpected
@@ -207,7 +207,7 @@ class FileRun:
             self._stream.stop_for_reader()
         if signals.count >= _AT_ONCE or now >= self._reader_until:
             signals.forget()
-            raise CommandError(signals.exit_code, f"{_BROKEN_OFF[signals.exit_code]} with output unread")
+            raise CommandError(signals.exit_code, f"{WHY_BROKEN_OFF[signals.exit_code]} with output unread")
 
     def _write(self, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
@@ -235,7 +235,7 @@ class FileRun:
             self._exit_code, self._message = stop.exit_code, str(stop)
         except KeyboardInterrupt as interrupt:
             self._exit_code = self._signals.exit_code
-            self._message, self._rest = _BROKEN_OFF[self._exit_code], getattr(interrupt, "table", None)
+            self._message, self._rest = WHY_BROKEN_OFF[self._exit_code], getattr(interrupt, "table", None)
         except ExactBuyerError as error:
             kind = type(error).__name__
             # The core's message, because the exception's message also says where in Python the rows are.
@@ -290,7 +290,7 @@ class FileRun:
             receipt = replace(receipt, stopped=beyond)
         elif receipt.stopped:
             is_files = self._exit_code is ExitCode.FILES
-            why = self._message if is_files else _BROKEN_OFF.get(self._exit_code)
+            why = self._message if is_files else WHY_BROKEN_OFF.get(self._exit_code)
             receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
         result = RunResult(
             exit_code=self._exit_code,
@@ -360,9 +360,3 @@ def _ignoring_errors() -> Generator[None]:
 
 _AT_ONCE = 2
 """After so many signals, nothing is waited for."""
-
-_BROKEN_OFF = {
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
-    ExitCode.TERMINATED: "stopped by SIGTERM",
-    ExitCode.PIPE_CLOSED: "stopped, as nobody reads the output any more",
-}

@@ -34,8 +34,8 @@ _MOST_DIGITS = 10**15
 """Excel keeps 15 digits of a number: longer ones are written as text."""
 
 _OPTIONS = {
-    # Otherwise a sheet with more than 2 GiB of XML fails at its end, when all of it is paid for. Smaller files
-    # stay the same: zipfile uses the extension only where it has to.
+    # Otherwise a sheet with more than 2 GiB of XML fails at its end, when all of it is paid for. Smaller
+    # files stay the same: zipfile uses the extension only where it has to.
     "use_zip64": True,
     "constant_memory": True,
     "strings_to_formulas": False,
