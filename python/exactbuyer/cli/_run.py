@@ -138,6 +138,7 @@ class FileRun:
         self._outline = Outline(source, reader, defuse=options["excel_safe"])
         self._joiner = reader.joiner = joiner_of(self._outline, location)
         rehearse(self._outline, self._joiner, location.kind)
+        reader.warn_of_removed()
         reader.signals = signals
         reader.counts_paid = self._costs and not has_store
         self._stream = FileStream(
