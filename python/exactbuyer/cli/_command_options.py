@@ -15,8 +15,9 @@ from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
 from exactbuyer.cli._io.encoding import BYTES
-from exactbuyer.cli._io.files import BINARY, KINDS, STANDARD, Location, location_of
+from exactbuyer.cli._io.files import BINARY, KINDS, STANDARD, Location, location_of, reading
 from exactbuyer.cli._io.opening import Survey, is_enriched, opened
+from exactbuyer.cli._io.parquet import files_in
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, FieldType
@@ -103,9 +104,14 @@ class CommandOptions:
         """What the output may replace."""
         store, location = enricher.settings.store, self.location()
         read = (None if location.is_standard else location.path, self["key_file"], self["ca_bundle"])
+        inputs = [Path(path) for path in read if path is not None]
+        if location.kind == "parquet" and not location.is_standard and Path(location.path).is_dir():
+            with reading(location):
+                # Links may lead to them from a folder somewhere else.
+                inputs += {file.parent for file in files_in(Path(location.path))}
         return OverwritePolicy(
             stores=[Path(store)] if store is not None else [],
-            inputs=[Path(path) for path in read if path is not None],
+            inputs=inputs,
             descriptors=[0] if location.is_standard else [],
             is_earlier=lambda path: is_enriched(replace(output, path=str(path))),
             force=self["force"],
