@@ -328,6 +328,24 @@ def test_what_to_look_at_is_told_of_a_small_file_too(
     assert run(*given, "-q").stderr == b""
 
 
+@pytest.mark.parametrize("name", ["once.csv", "once.jsonl", "once.parquet", "once.xlsx"])
+def test_columns_of_an_earlier_output_that_are_removed_are_told(
+    name: str, csv: Path, everybody: Sandbox
+) -> None:
+    once = csv.with_name(name)
+    given = ["--by", "mail", *against(everybody), "--column", "title"]
+    assert run("enrich", csv, "-o", once, *given, "--column", "city").returncode == ExitCode.DONE
+    done = run("enrich", once, "-o", csv.with_name("again.csv"), *given)
+    assert done.returncode == ExitCode.DONE
+    removed = "columns of an earlier call are removed, and this call does not add them again: 'eb_city'."
+    instead = "To keep them, pass another --prefix, such as 'eb2_'"
+    told = done.stderr.decode()
+    assert told.count("columns of an earlier call") == 1
+    assert f"exactbuyer: warning: {removed} {instead}" in told.splitlines()
+    kept = run("enrich", once, "-o", csv.with_name("kept.csv"), *given, "--column", "city")
+    assert b"columns of an earlier call" not in kept.stderr
+
+
 @pytest.mark.parametrize("rows", [10, 200, 1_001])
 @pytest.mark.parametrize("source", ["people.csv", "-"])
 def test_a_column_that_holds_no_identifiers_is_refused(source: str, rows: int, tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from cli_runs import PATIENCE_S, against, last_line, people, run, start
 
 from exactbuyer import Receipt
 from exactbuyer.cli import ExitCode
-from exactbuyer.cli._advice import next_step, title_of
+from exactbuyer.cli._advice import KeptOutput, RunResult, next_step, title_of
 from exactbuyer.cli._command_options import CommandOptions
-from exactbuyer.cli._run import KeptOutput, RunResult
+from exactbuyer.cli._words import RESOLVE
 from exactbuyer.cli.exit_codes import exit_code_of_run
 
 if TYPE_CHECKING:
@@ -71,6 +71,20 @@ def test_only_what_the_store_serves_again_is_called_free(
 def test_where_nothing_was_bought_nothing_is_left_out() -> None:
     nothing = done(Receipt(rows=60, not_sent=60, in_store=True))
     assert step(nothing, refresh=True) == step(nothing, max_age_days=0.0) == "run the same command again"
+
+
+@pytest.mark.parametrize(
+    "doubts", [{"unknown": 10}, {"credits_in_doubt": 10}], ids=["without an answer", "left in flight"]
+)
+@pytest.mark.parametrize("ending", [ExitCode.INTERRUPTED, ExitCode.FILES, ExitCode.BUG, ExitCode.STORE])
+def test_doubts_are_resolved_before_it_is_run_again(ending: ExitCode, doubts: dict[str, Any]) -> None:
+    told = step(done(Receipt(rows=60, found=50, credits=50, in_store=True, **doubts), ending), store="a b.db")
+    if ending is ExitCode.STORE and "unknown" not in doubts:
+        assert told.startswith("fix what stopped it, and ")
+    assert told.endswith(
+        f"check the service's usage page, then exactbuyer store --store 'a b.db' {RESOLVE}; "
+        f"then {ONLY_THE_REST}"
+    )
 
 
 def test_what_the_store_does_not_have_is_bought_without_store_only() -> None:

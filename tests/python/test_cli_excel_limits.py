@@ -136,6 +136,25 @@ def test_a_stream_that_does_not_fit_keeps_what_was_paid_for(
     assert {row[2] for row in kept[1:]} == {"found"}
 
 
+def test_a_sheet_that_is_too_large_for_a_plain_zip_file_is_written(
+    everybody: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = book(tmp_path / "in.xlsx", [["mail"], *([f"p{number}@acme.example"] for number in range(50))])
+    enriched(everybody, source, tmp_path / "small.xlsx", "--by", "mail")
+    assert extensions(tmp_path / "small.xlsx") == set()
+    # Of the standard library: from this size on, a member needs the extension.
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 4_000)
+    large = enriched(everybody, source, tmp_path / "large.xlsx", "--by", "mail")
+    assert "xl/worksheets/sheet1.xml" in extensions(tmp_path / "large.xlsx")
+    assert [row[0] for row in cells(large)] == [row[0] for row in cells(source)]
+
+
+def extensions(path: Path) -> set[str]:
+    """The members of a zip file that need ZIP64: version 4.5 of the format."""
+    with zipfile.ZipFile(path) as archive:
+        return {member.filename for member in archive.infolist() if member.extract_version >= 45}
+
+
 def test_an_answer_that_is_too_long_is_cut_and_told(
     everybody: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

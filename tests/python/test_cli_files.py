@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -269,6 +270,31 @@ def test_a_folder_of_parquet_is_one_table(somebody: Sandbox, tmp_path: Path) -> 
     done = run("enrich", folder, "--by", "mail", *against(somebody))
     assert done.returncode == ExitCode.FILES
     assert "part-1.parquet has other columns" in done.stderr.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="not everybody may make links there")
+def test_every_file_of_a_folder_of_parquet_is_read(somebody: Sandbox, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "people", tmp_path / "elsewhere"
+    for path in (
+        folder / "a.parquet",
+        folder / "b.PARQUET",
+        elsewhere / "deep" / "c.Pq",
+        folder / "_d.parquet",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pyarrow.table({"mail": [f"{path.stem}@acme.example"]}), path)
+    (folder / "country=US").symlink_to(elsewhere)
+    # Links that lead back.
+    (elsewhere / "deep" / "back").symlink_to(elsewhere)
+    (folder / "country=DE").symlink_to(folder)
+    enrich(somebody, folder, tmp_path / "out.csv", *COLUMN)
+    rows = read(tmp_path / "out.csv")
+    assert [(row["mail"][0], row["country"]) for row in rows] == [("a", ""), ("b", ""), ("c", "US")]
+    # What is read through a link is not replaced either.
+    inside = elsewhere / "deep" / "c.Pq"
+    done = run("enrich", folder, "--by", "mail", "-o", inside, "--force", *against(somebody))
+    assert done.returncode == ExitCode.USAGE
+    assert "is in the input folder" in done.stderr.decode()
 
 
 def test_a_spreadsheet_gets_no_formula_and_every_phone_number(somebody: Sandbox, tmp_path: Path) -> None:

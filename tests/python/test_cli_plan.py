@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from cli_runs import people
 
 import exactbuyer.cli._plan
 from exactbuyer import BulkEnricher
-from exactbuyer.cli import main
+from exactbuyer.cli import ExitCode, main
+from exactbuyer.cli._io.files import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +58,32 @@ def test_a_plan_of_a_file_with_alternatives_counts_the_requests_that_they_may_ne
         assert (each["to_send"], each["requests"]) == ([70, 140], list(plan.requests))
     # 140 lookups fill three requests; the alternatives may need one of their own.
     assert plan.requests == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("option", "what", "of_input", "of_output"),
+    [
+        (["--sheet", "People"], ".xlsx", {"xlsx"}, set()),
+        (["--encoding", "cp1252"], "text files", {"csv", "tsv", "jsonl"}, set()),
+        (["--skip-rows", "0"], "CSV and .xlsx", {"csv", "tsv", "xlsx"}, set()),
+        (["--delimiter", ";"], "CSV", {"csv", "tsv"}, {"csv"}),
+        (["--excel-safe"], "CSV", set(), {"csv", "tsv"}),
+    ],
+)
+def test_an_option_for_other_kinds_of_file_is_refused(
+    option: list[str],
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    of_input: set[str],
+    of_output: set[str],
+) -> None:
+    for read, written in itertools.product(KINDS, [None, *KINDS] if of_input else KINDS):
+        # There is no such input: what is refused is refused before it is looked for.
+        given = ["plan" if written is None else "enrich", str(tmp_path / f"in.{read}"), "--by", "mail"]
+        output = [] if written is None else ["-o", str(tmp_path / f"out.{written}"), "--sandbox"]
+        is_for_it = read in of_input or written in of_output
+        assert main([*given, *option, *output]) == (ExitCode.FILES if is_for_it else ExitCode.USAGE)
+        told = capsys.readouterr().err
+        assert (f"{option[0]} is for {what}, and " in told) is not is_for_it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -12,6 +12,9 @@ from cli_runs import against, run
 from exactbuyer import BulkEnricher
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.cli._header import name_columns
+from exactbuyer.cli._io import preamble as _preamble
+from exactbuyer.cli._io.files import Location
+from exactbuyer.cli._io.preamble import preamble_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,3 +243,53 @@ def test_lines_that_are_counted_wrongly_are_told(
     told = capsys.readouterr().err
     assert ("is empty" if lines == "9" else "Also check --skip-rows") in told
     assert not re.search("Ana|Rome|Bob|Oslo", told)
+
+
+@pytest.mark.parametrize("skip_rows", [None, 0, 1, 2, 9])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("first", ["sep=;", "Notes", "a;mail"])
+def test_it_does_not_count_in_how_many_blocks_a_file_comes(
+    first: str, end: str, skip_rows: int | None
+) -> None:
+    text = end.join([first, "of today", "a;mail", "1;ana@acme.example", ""]).encode()
+    location = Location("in.csv", "csv", skip_rows=skip_rows, labels=("mail",))
+    whole, *others = (
+        preamble_of(iter([text[at : at + size] for at in range(0, len(text), size)]), location, ";")
+        for size in (len(text), 1, 2, 3)
+    )
+    assert [other[1:] for other in others] == [whole[1:]] * 3
+
+
+@pytest.mark.parametrize("skip_rows", [None, 0, 1, 5])
+def test_a_line_without_an_end_is_not_read_to_the_end(
+    skip_rows: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_preamble, "MOST_LINE_BYTES", 100_000)
+    looked_at: list[int] = []
+
+    class Counting:
+        def search(self, text: bytearray, start: int) -> Any:
+            looked_at.append(len(text) - start)
+            return whole_line_end.search(text, start)
+
+    whole_line_end = _preamble._WHOLE_LINE_END
+    monkeypatch.setattr(_preamble, "_WHOLE_LINE_END", Counting())
+    blocks = [*([b"a,b\n"] if skip_rows else []), *[b"x" * 10_000] * 100]
+    location = Location("in.csv", "csv", skip_rows=skip_rows, labels=("mail",))
+    preamble = preamble_of(iter(blocks), location, ",")
+    assert 100_000 < len(preamble.begins) < 200_000
+    # The splitter gets the line, and refuses it.
+    assert preamble.length == (4 if skip_rows else 0)
+    # No byte is looked through again and again.
+    assert 0 < sum(looked_at) < 200_000
+
+
+@pytest.mark.parametrize("options", [[], ["--skip-rows", "1"]])
+def test_a_line_that_is_too_long_is_refused(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = b"x" * (_preamble.MOST_LINE_BYTES + 1)
+    (tmp_path / "in.csv").write_bytes(b"note\n" + text if options else text)
+    assert main(["plan", str(tmp_path / "in.csv"), "--by", "mail", *options]) == ExitCode.FILES
+    line = 2 if options else 1
+    assert f"the record that begins in line {line} does not end within 64 MiB" in capsys.readouterr().err

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_runs import against, environment, people
+from cli_runs import PATIENCE_S, against, environment, people
 
 from exactbuyer.cli import ExitCode
 
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
 # For it, a sandbox is the real service, whose people cost something.
 _COSTLY = """
-import sys
+import builtins, sys
+# It writes its prompt to standard output if that is no terminal. Some versions of click call it.
+builtins.input = None
 from exactbuyer.cli import _app, main
 _app.LOOPBACK = "another service"
 sys.exit(main())
@@ -46,32 +51,35 @@ def test_it_asks_before_it_spends_much(tmp_path: Path, everybody: Sandbox) -> No
     assert not everybody.ledger.requests
 
 
-def answered(file: Path, sandbox: Sandbox, answer: bytes) -> tuple[int, str]:
-    """A command at a terminal, given this answer."""
+def answered(file: Path, sandbox: Sandbox, answer: bytes) -> tuple[int, str, bytes]:
+    """A command at a terminal, given this answer: how it ended, what it showed, and its output."""
     ours, theirs = pty.openpty()
+    output = file.with_name("out.csv")
     try:
-        output = file.with_name("out.csv")
-        command = at_a_cost("enrich", file, "--by", "mail", "-o", output, *against(sandbox))
-        process = subprocess.Popen(
-            command, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, env=environment()
-        )
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                at_a_cost("enrich", file, "--by", "mail", *against(sandbox)),
+                stdin=theirs,
+                stderr=theirs,
+                stdout=stream,
+                env=environment(),
+                # The terminal becomes its own, so that Ctrl-C reaches it.
+                start_new_session=True,
+                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+            )
         os.close(theirs)
         shown = b""
         while b"[y/N]" not in shown:
             shown += os.read(ours, 4096)
         os.write(ours, answer)
-        process.communicate(timeout=60)
-        while True:
-            try:
-                piece = os.read(ours, 4096)
-            except OSError:
-                break
-            if not piece:
-                break
-            shown += piece
+        # Linux reports an error once nobody has the terminal open any more.
+        with suppress(OSError):
+            while piece := os.read(ours, 4096):
+                shown += piece
+        process.wait(PATIENCE_S)
     finally:
         os.close(ours)
-    return process.returncode, shown.decode()
+    return process.returncode, shown.decode(), output.read_bytes()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no terminals of this kind")
@@ -79,10 +87,17 @@ def test_a_question_can_be_answered(tmp_path: Path, everybody: Sandbox) -> None:
     file = tmp_path / "many.csv"
     file.write_text(people(1_001))
     # The last is Ctrl-D: no answer, and no signal either.
-    for answer in (b"n\n", b"\x04"):
-        ending, shown = answered(file, everybody, answer)
+    for answer in (b"n\n", b"\n", b"\x04"):
+        ending, shown, output = answered(file, everybody, answer)
         assert (ending, "exactbuyer: nothing was sent" in shown.splitlines()) == (ExitCode.USAGE, True)
         assert "Spend up to 1,001 credits?" in shown
+        assert output == b""
+    ending, shown, output = answered(file, everybody, b"\x03")
+    assert (ending, output) == (ExitCode.INTERRUPTED, b"")
+    assert "exactbuyer: stopped; nothing was sent" in shown.splitlines()
     assert not everybody.ledger.requests
-    ending, shown = answered(file, everybody, b"y\n")
+    ending, shown, output = answered(file, everybody, b"what?\ny\n")
     assert (ending, everybody.ledger.credits) == (ExitCode.DONE, 1_001), shown
+    assert shown.count("[y/N]") == 2
+    # Of the question, nothing is in the output.
+    assert output.startswith(b"id,mail,eb_status")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, people, until
 
+from exactbuyer import BulkEnricher
 from exactbuyer.cli import ExitCode, main
 from exactbuyer.cli import _app as app
+from exactbuyer.cli._console import Console
+from exactbuyer.cli._io.output import Output
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +97,70 @@ def test_a_signal_before_anything_is_sent_has_its_own_exit_code(
     # It returns: a program that uses it as a function must not be ended.
     assert main(["enrich", str(tmp_path / "in.csv"), "--by", "mail", "--sandbox"]) == ending
     assert "stopped; nothing was sent" in capsys.readouterr().err
+
+
+LATE = {
+    "before the output is in its place": (Output, "finish"),
+    "while the store is closed": (BulkEnricher, "__exit__"),
+    "before the receipt": (Console, "conclude"),
+}
+
+
+@pytest.mark.parametrize("moment", LATE)
+@pytest.mark.parametrize(
+    ("number", "ending", "said"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED, "stopped by Ctrl-C when the output was complete"),
+        (signal.SIGTERM, ExitCode.TERMINATED, "stopped by SIGTERM when the output was complete"),
+    ],
+)
+def test_a_signal_after_the_last_answer_ends_the_command_too(
+    tmp_path: Path,
+    everybody: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    number: signal.Signals,
+    ending: ExitCode,
+    said: str,
+    moment: str,
+) -> None:
+    owner, name = LATE[moment]
+    then = getattr(owner, name)
+
+    def signalled(*given: Any, **how: Any) -> Any:
+        signal.raise_signal(number)
+        return then(*given, **how)
+
+    monkeypatch.setattr(owner, name, signalled)
+    (tmp_path / "in.csv").write_text(people(3))
+    output = tmp_path / "out.csv"
+    given = ["enrich", str(tmp_path / "in.csv"), "--by", "mail", "-o", str(output), "--json"]
+    assert main([*given, *against(everybody)]) == ending
+    assert output.read_text().count(",found,") == 3
+    told = capsys.readouterr().err
+    assert "COMPLETE: 3 rows" in told
+    assert f"{output} has every row" in told
+    assert "nothing was sent" not in told
+    if moment != "before the receipt":
+        last = json.loads(told.splitlines()[-1])
+        assert (last["exit_code"], last["error"], last["credits"]) == (ending, said, 3)
+        assert f"exactbuyer: {said}" in told.splitlines()
+
+
+def test_a_second_signal_leaves_the_receipt(
+    tmp_path: Path, everybody: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def conclude(*_: Any, **__: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("the second did not interrupt it")
+
+    monkeypatch.setattr(Console, "conclude", conclude)
+    (tmp_path / "in.csv").write_text(people(3))
+    given = ["enrich", str(tmp_path / "in.csv"), "--by", "mail", "-o", str(tmp_path / "out.csv")]
+    assert main([*given, *against(everybody)]) == ExitCode.INTERRUPTED
+    assert "nothing was sent" not in capsys.readouterr().err
 
 
 _ENDS_WITH = """

@@ -356,7 +356,8 @@ def test_a_stopped_run_keeps_what_the_store_must_not_have(
     command.send_signal(signal.SIGTERM)
     _, told = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == -signal.SIGTERM, told
-    assert b"among them 30 answers that the store does not have; run the same command again" in told
+    assert b"among them 30 answers that the store does not have; check the service's usage page, then" in told
+    assert b"; then run the same command again" in told
     last = json.loads(told.splitlines()[-1])
     assert (last["lost_credits"], last["credits"]) == (0, 30)
     assert statuses(Path(last["kept"]))[:30] == ["found"] * 30

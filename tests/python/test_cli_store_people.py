@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
 import pytest
 from cli_runs import run
 from test_cli_store import asked, command, file, lines
@@ -31,19 +30,16 @@ def test_it_asks_before_it_may_pay_twice(
 ) -> None:
     everybody.fail("reset_after_billing", request=2)
     assert run(*command(file, everybody)).returncode == ExitCode.UNKNOWN
-    questions: list[str] = []
-
-    def answer(text: str, **_: object) -> bool:
-        questions.append(text)
-        return yes
-
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(click, "confirm", answer)
+    monkeypatch.setattr(sys.stdin, "readline", lambda: "yes\n" if yes else "N\n")
     ended = main(["store", "--store", str(file.with_name("people.db")), "resolve", "resend"])
-    assert questions == ["Send 10 lookups again with the next run? Up to 10 credits may be paid twice."]
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "Send 10 lookups again with the next run? Up to 10 credits may be paid twice. [y/N]: "
+    )
     assert ended == (ExitCode.DONE if yes else ExitCode.USAGE)
-    assert ("nothing was changed" in capsys.readouterr().err) is not yes
+    assert ("nothing was changed" in told) is not yes
     assert len(lines(asked(file, "unknown"))) == (0 if yes else 10)
 
 

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import pytest
 from cli_runs import COMMAND, PATIENCE_S, against, environment, last_line, people, run, start, until
 
@@ -364,11 +363,6 @@ def test_no_more_is_spent_than_was_approved(
     file = tmp_path / "people.csv"
     file.write_text(people(rows))
     planned = app._plan
-    asked: list[str] = []
-
-    def say_yes(text: str, **_: object) -> bool:
-        asked.append(text)
-        return True
 
     def plan_then_append(*arguments: Any) -> Any:
         plan = planned(*arguments)
@@ -381,12 +375,12 @@ def test_no_more_is_spent_than_was_approved(
     monkeypatch.setattr(app, "_plan", plan_then_append)
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setattr(click, "confirm", say_yes)
+    monkeypatch.setattr(sys.stdin, "readline", lambda: "y\n")
     monkeypatch.setenv("EXACTBUYER_API_KEY", "a-key")
     given = ["enrich", file, "--by", "mail", "-o", tmp_path / "out.csv", "--store", "none"]
     ended = main([*map(str, given), *against(everybody), "--no-progress", "--chunk-size", "100"])
-    assert asked == ([f"Spend up to {most:,} credits?"] if rows > 1_000 else [])
-    assert (ended, everybody.ledger.credits) == (ExitCode.CREDITS, most)
     told = capsys.readouterr().err
+    assert told.count("[y/N]") == told.count(f"Spend up to {most:,} credits? [y/N]: ") == (rows > 1_000)
+    assert (ended, everybody.ledger.credits) == (ExitCode.CREDITS, most)
     assert f"this run may spend {most:,} credits, and needs more than was planned: the input or the" in told
     assert "To continue, run the same command again: it pays for everybody again" in told

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from cli_runs import against, people
+from cli_runs import against, people, until
 from excel_books import cells
 
 from exactbuyer._files.atomic import Draft
@@ -21,6 +21,8 @@ from exactbuyer.cli import _run as _runs
 from exactbuyer.cli._io import output as _output
 from exactbuyer.cli._io.excel_output import ExcelSink
 from exactbuyer.cli._io.parquet import ParquetSink
+from exactbuyer.cli.exit_codes import FileError
+from exactbuyer.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,6 +197,27 @@ def test_what_was_written_is_kept_if_reading_or_joining_fails(
         return
     assert last["kept_rows"] == kept_rows(tmp_path / "out.partial.csv") == 3 * PIECE_ROWS
     assert last["lost_credits"] == max(everybody.ledger.credits - 3 * PIECE_ROWS, 0)
+
+
+def test_requests_in_flight_are_waited_for_if_rows_cannot_be_joined(
+    everybody: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def join(*_: object) -> object:
+        until(lambda: len(everybody.ledger.requests) == 2)
+        raise FileError("a row does not fit")
+
+    monkeypatch.setattr(_runs._FileReader, "join", join)
+    # Longer than a request in flight is waited for when the enricher is closed at once.
+    everybody.fail("slow", request=2, pause=1.0)
+    path = tmp_path / "people.db"
+    assert enrich(everybody, tmp_path, "csv", "--store", str(path), rows=20) == ExitCode.FILES
+    told = capsys.readouterr().err
+    assert "exactbuyer: a row does not fit" in told
+    assert "run the same command again: it pays only for the rest" in told
+    assert "usage page" not in told
+    with Store(path) as store:
+        assert list(store.unknown()) == []
+    assert everybody.ledger.credits == 20
 
 
 def test_with_a_store_the_same_command_pays_only_for_the_rest(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exactbuyer._core import Batches, ByColumns, Rows, Table
 from exactbuyer.exceptions import ConfigError
 from exactbuyer.report._warnings import warn_of_column
+from exactbuyer.report.message import Message, Term
 
 from .detect import frame_of, is_reader
 from .joining import ALL_COLUMNS, NEW_COLUMNS, blank, in_arrow, joined_or, rehearse
@@ -75,8 +76,12 @@ class TableSource:
         if self._removed:
             names = ", ".join(map(label_for_message, self._removed))
             warn_of_column(
-                f"columns of an earlier call are removed, and this call does not add them again: {names}. "
-                f"To keep them, pass another prefix, such as 'eb2_'"
+                Message(
+                    "columns of an earlier call are removed, and this call does not add them again: ",
+                    f"{names}. To keep them, pass another ",
+                    Term("prefix"),
+                    ", such as 'eb2_'",
+                )
             )
 
 

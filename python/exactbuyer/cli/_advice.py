@@ -1,9 +1,10 @@
-"""What to do next when a run is over: the last line of its receipt. Words only."""
+"""How a run ended, and what to do next: the last line of its receipt. Data and words only."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from exactbuyer.report.wording import count
 
@@ -11,10 +12,73 @@ from ._words import RESOLVE
 from .exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from ._command_options import CommandOptions
-    from ._run import RunResult
+    from exactbuyer.report.receipt import Receipt
 
+    from ._command_options import CommandOptions
+
+WHY_BROKEN_OFF = {
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
+    ExitCode.TERMINATED: "stopped by SIGTERM",
+    ExitCode.PIPE_CLOSED: "stopped, as nobody reads the output any more",
+}
 _BROKEN_OFF = {ExitCode.BUG, ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.FILES, ExitCode.PIPE_CLOSED}
+
+
+class KeptOutput(NamedTuple):
+    """The rows that a stopped run could still write, if no store has all of its answers."""
+
+    where: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        exit_code: The exit code.
+        receipt: The receipt of the run.
+        input_rows: How many rows the input has; `None` if that is unknown.
+        is_whole: The output is in its place, with every row.
+        costs: Lookups cost money: the service is not a sandbox.
+        is_stored: A store has all answers.
+        unstored: How many answers the store does not have; 0 without a store.
+        message: What went wrong, in one line; empty if nothing did.
+        kept: The output that was kept, if the run did not complete and no store has all answers.
+        lost_credits: Credits for answers that are then lost.
+    """
+
+    exit_code: ExitCode
+    receipt: Receipt
+    input_rows: int | None
+    is_whole: bool
+    costs: bool
+    is_stored: bool
+    unstored: int = 0
+    message: str = ""
+    kept: KeptOutput | None = None
+    lost_credits: int = 0
+
+    def ended_by(self, signal: ExitCode) -> RunResult:
+        """The same result of a command that ends by the signal of this exit code.
+
+        Also after a signal that came too late to change anything: a shell whose command ended in another way
+        would go on, and pay for the next file.
+        """
+        if self.exit_code is signal:
+            return self
+        came = WHY_BROKEN_OFF[signal] + (" when the output was complete" if self.is_whole else "")
+        return replace(self, exit_code=signal, message=f"{self.message}; {came}" if self.message else came)
+
+    @property
+    def spent(self) -> bool:
+        """Whether something was paid for, or may have been."""
+        return self.costs and bool(self.receipt.credits or self.receipt.credits_in_doubt)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether something that was paid for is neither in its place nor in any store."""
+        return self.spent and not (self.is_whole or self.is_stored)
 
 
 def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
@@ -22,6 +86,10 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     # If the store is gone, it is not known which answers it lacks.
     in_store = result.receipt.in_store and bool(result.is_stored or result.unstored)
     again = again_in_words(options, in_store=in_store, spent=result.spent)
+    if result.receipt.in_store and _has_doubts(result.receipt):
+        # Until they are resolved, another run leaves these rows out.
+        store = f" --store {shlex.quote(options['store'])}" if options["store"] else ""
+        again = f"check the service's usage page, then exactbuyer store{store} {RESOLVE}; then {again}"
     if result.is_lost:
         return _salvaged(result, again)
     if result.exit_code is ExitCode.PIPE_CLOSED and not result.is_stored:
@@ -37,18 +105,18 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     return f"{f'{step}. ' if step else ''}{keep}. If you run it again, pass another -o"
 
 
+def _has_doubts(receipt: Receipt) -> bool:
+    """Whether requests have no answer, or were in flight when the run was left."""
+    return bool(receipt.unknown or (receipt.under_way and receipt.credits_in_doubt))
+
+
 def _after_the_end(result: RunResult, options: CommandOptions, again: str) -> str:
     """What to do about the rows; empty if there is nothing to do."""
     receipt = result.receipt
+    if receipt.unknown and not receipt.in_store:
+        return "check the service's usage page: asking again for unknown rows may pay for them twice"
     if receipt.unknown:
-        store = f" --store {shlex.quote(options['store'])}" if options["store"] else ""
-        resolve = f"exactbuyer store{store} {RESOLVE}; then {again}"
-        rest = (
-            f", then {resolve}"
-            if receipt.in_store
-            else ": asking again for unknown rows may pay for them twice"
-        )
-        return f"check the service's usage page{rest}"
+        return again
     if receipt.open_rows and options["store_only"]:
         return "the store does not have these: run it without --store-only to buy them"
     if receipt.open_rows:

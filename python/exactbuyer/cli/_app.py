@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.log import write_line
 from exactbuyer.settings import LOOPBACK, URL_VARIABLE
 
-from ._advice import next_step, title_of
+from ._advice import RunResult, next_step, title_of
 from ._command_options import CommandOptions
 from ._console import Console, confirm, counting_from_one, plan_lines, print_data, print_message
 from ._options import (
@@ -29,7 +30,7 @@ from ._options import (
     store_options,
 )
 from ._plan import check_readable, planned
-from ._run import Approval, FileRun, RunResult, checked
+from ._run import Approval, FileRun, checked
 from ._setup import completion, doctor, man
 from ._setup.completion import files
 from ._signals import Signals, Terminated
@@ -134,37 +135,49 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     output = options.output()
     signals = Signals()
     result: RunResult | None = None
-    try:
-        with signals.watched(), options.enricher() as enricher:
-            options.check_key()
-            if enricher.settings.service == LOOPBACK and not (options["base_url"] or options["sandbox"]):
-                # Invented people must not pass for real ones.
-                print_message(f"uses {enricher.settings.base_url}, because {URL_VARIABLE} is set")
-            check_output(output, options.overwrite(enricher, output))
-            survey = _survey(options, enricher, output)
-            if output.kind == "xlsx" != options.location().kind and survey is not None:
-                check_cells(options.source(survey))
-            if options["dry_run"]:
-                return _show_plan(options, survey, enricher)
-            plan, approval = _approve(options, survey, enricher)
-            if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
-                plan = _plan(options, survey, enricher)
-            source = options.source(survey)
-            if plan is not None:
-                console.checks(plan)
-                check_readable(plan, source.name)
-            result = FileRun(
-                options, enricher, source, location=output, approval=approval, signals=signals
-            ).carry_out()
-    except KeyboardInterrupt:
-        # Once it is done, a signal while the store is closed changes nothing of it.
-        if result is None:
-            raise
-    place = "the output" if output.is_standard else output.path
-    console.conclude(
-        result, options["prefix"], title=title_of(result), step=next_step(result, options, place)
-    )
-    return result.exit_code
+    with signals.watched():
+        try:
+            with options.enricher() as enricher:
+                run = _begun(options, console, enricher, output, signals)
+                if isinstance(run, int):
+                    return run
+                with signals.held():
+                    result = run.carry_out()
+        except KeyboardInterrupt:
+            # Once it is done, a signal while the store is closed changes nothing of it.
+            if result is None:
+                raise
+        place = "the output" if output.is_standard else output.path
+        title, step = title_of(result), next_step(result, options, place)
+        # The second signal ends the report, too.
+        with suppress(KeyboardInterrupt), signals.held():
+            ended = result.ended_by(signals.exit_code) if signals.count else result
+            console.conclude(ended, options["prefix"], title=title, step=step)
+    return signals.exit_code if signals.count else result.exit_code
+
+
+def _begun(
+    options: CommandOptions, console: Console, enricher: BulkEnricher, output: Location, signals: Signals
+) -> FileRun | int:
+    """The run, after all checks and questions; or the exit code, if only its plan is wanted."""
+    options.check_key()
+    if enricher.settings.service == LOOPBACK and not (options["base_url"] or options["sandbox"]):
+        # Invented people must not pass for real ones.
+        print_message(f"uses {enricher.settings.base_url}, because {URL_VARIABLE} is set")
+    check_output(output, options.overwrite(enricher, output))
+    survey = _survey(options, enricher, output)
+    if output.kind == "xlsx" != options.location().kind and survey is not None:
+        check_cells(options.source(survey))
+    if options["dry_run"]:
+        return _show_plan(options, survey, enricher)
+    plan, approval = _approve(options, survey, enricher)
+    if plan is None and survey is not None and survey.rows <= ASK_ABOVE_CREDITS:
+        plan = _plan(options, survey, enricher)
+    source = options.source(survey)
+    if plan is not None:
+        console.checks(plan)
+        check_readable(plan, source.name)
+    return FileRun(options, enricher, source, location=output, approval=approval, signals=signals)
 
 
 @commands.command(cls=ReadsOneFile, short_help="Show what `enrich` would send and could cost. Needs no key.")

@@ -5,17 +5,19 @@ Ranges are checked by the settings themselves.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from exactbuyer._files.overwrite import OverwritePolicy
 from exactbuyer._frames.labels import matching_label
 from exactbuyer._frames.request import DEFAULT_COLUMNS, TableRequest
 from exactbuyer.cli._io.encoding import BYTES
-from exactbuyer.cli._io.files import BINARY, STANDARD, Location, location_of
+from exactbuyer.cli._io.files import BINARY, KINDS, STANDARD, Location, location_of, reading
 from exactbuyer.cli._io.opening import Survey, is_enriched, opened
+from exactbuyer.cli._io.parquet import files_in
 from exactbuyer.cli._io.sources import DELIMITERS, Source
 from exactbuyer.enricher import BulkEnricher
 from exactbuyer.field_types import FIELD_TYPES, FieldType
@@ -42,15 +44,29 @@ class CommandOptions:
     def location(self) -> Location:
         """The input."""
         location = location_of(self["path"], self["kind"], "--from")
-        if self["sheet"] is not None and location.kind != "xlsx":
-            raise UsageError(f"--sheet is for .xlsx, and the input is {location.kind}: leave it out")
-        if self["encoding"] is not None and location.kind in BINARY:
-            raise UsageError(f"--encoding is for text files, and the input is {location.kind}: leave it out")
+        self._check_kinds(location.kind, None if self["output"] is None else self._written_to(location).kind)
         if self["encoding"] == BYTES and location.kind not in DELIMITERS:
             raise UsageError(
                 f"--encoding bytes is for CSV, and the input is {location.kind}: name its encoding"
             )
         return replace(location, encoding=self["encoding"])
+
+    def _written_to(self, read: Location) -> Location:
+        is_standard = self["output"] == STANDARD
+        same_kind = ".".join(filter(None, (read.kind, read.packing))) if is_standard else None
+        return location_of(self["output"], self["output_kind"] or same_kind, "--to")
+
+    def _check_kinds(self, read: str, written: str | None) -> None:
+        """Refuses options that would have no effect: the input or the output is probably another one."""
+        for name, (what, of_input, of_output) in _FOR_KINDS.items():
+            if self[name] is None or self[name] is False or read in of_input or written in of_output:
+                continue
+            where = f"the input is {read}"
+            if of_output and written is not None:
+                where = (
+                    f"neither the input nor the output is {what}" if of_input else f"the output is {written}"
+                )
+            raise UsageError(f"--{name.replace('_', '-')} is for {what}, and {where}: leave it out")
 
     def delimiter(self) -> str | None:
         """The character between cells."""
@@ -73,15 +89,7 @@ class CommandOptions:
     def output(self) -> Location:
         """The output."""
         location = self.location()
-        is_standard = self["output"] == STANDARD
-        same_kind = ".".join(filter(None, (location.kind, location.packing))) if is_standard else None
-        output = location_of(self["output"], self["output_kind"] or same_kind, "--to")
-        if self["excel_safe"] and output.kind not in DELIMITERS:
-            raise UsageError(f"--excel-safe is for CSV, and the output is {output.kind}: leave it out")
-        if self["delimiter"] is not None and location.kind not in DELIMITERS and output.kind != "csv":
-            raise UsageError(
-                "--delimiter is for CSV, and neither the input nor the output is CSV: leave it out"
-            )
+        output = self._written_to(location)
         is_given = output.kind == "csv" and location.kind != "tsv"
         return self._with_layout(output, self.delimiter() if is_given else None)
 
@@ -96,9 +104,14 @@ class CommandOptions:
         """What the output may replace."""
         store, location = enricher.settings.store, self.location()
         read = (None if location.is_standard else location.path, self["key_file"], self["ca_bundle"])
+        inputs = [Path(path) for path in read if path is not None]
+        if location.kind == "parquet" and not location.is_standard and Path(location.path).is_dir():
+            with reading(location):
+                # Links may lead to them from a folder somewhere else.
+                inputs += {file.parent for file in files_in(Path(location.path))}
         return OverwritePolicy(
             stores=[Path(store)] if store is not None else [],
-            inputs=[Path(path) for path in read if path is not None],
+            inputs=inputs,
             descriptors=[0] if location.is_standard else [],
             is_earlier=lambda path: is_enriched(replace(output, path=str(path))),
             force=self["force"],
@@ -256,5 +269,22 @@ class CommandOptions:
             columns[name] = (path, kind) if colon else path
         return columns
 
+
+class _ForKinds(NamedTuple):
+    """The kinds of file that an option is for."""
+
+    what: str
+    of_input: Collection[str] = ()
+    of_output: Collection[str] = ()
+
+
+_FOR_KINDS = {
+    "sheet": _ForKinds(".xlsx", {"xlsx"}),
+    "encoding": _ForKinds("text files", {*KINDS} - {*BINARY}),
+    "skip_rows": _ForKinds("CSV and .xlsx", {*DELIMITERS, "xlsx"}),
+    "delimiter": _ForKinds("CSV", DELIMITERS, {"csv"}),
+    "excel_safe": _ForKinds("CSV", (), DELIMITERS),
+}
+"""The options that have a meaning only for some kinds of file."""
 
 _ESCAPED = {"\\n": "\n", "\\t": "\t"}

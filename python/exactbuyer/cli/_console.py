@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from exactbuyer._files.waiting import descriptor_of, write_some
 from exactbuyer._traceback import DEBUG
 from exactbuyer.exceptions import IncompleteWarning
@@ -28,7 +26,7 @@ from .exit_codes import CommandError, ExitCode, FileError, UsageError
 if TYPE_CHECKING:
     from exactbuyer.report.plan import Plan
 
-    from ._run import RunResult
+    from ._advice import RunResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,16 +195,27 @@ def confirm(question: str, *, why: str, fix: str, otherwise: str) -> None:
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{why}, and there is no terminal to ask you: {fix}")
-    try:
-        is_confirmed = click.confirm(question, err=True)
-    except click.Abort as abort:
-        if not isinstance(abort.__context__, EOFError):
-            raise
-        # Ctrl-D is no signal: it leaves the question without an answer.
-        is_confirmed = False
-        write_line("")
-    if not is_confirmed:
+    if not _is_yes(question):
         raise UsageError(otherwise)
+
+
+def _is_yes(question: str) -> bool:
+    """Asks until the answer is yes or no. No answer is no."""
+    # Not by `click.confirm`: some versions of it write to standard output, which may be the output file.
+    while True:
+        sys.stderr.write(f"{question} [y/N]: ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            # Ctrl-D is no signal: it leaves the question without an answer.
+            write_line("")
+        answer = line.strip().lower()
+        if answer in _ANSWERS:
+            return _ANSWERS[answer]
+        write_line("Answer y or n.")
+
+
+_ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "": False}
 
 
 def print_message(text: str) -> None:

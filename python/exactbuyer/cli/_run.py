@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from exactbuyer._for_cli import FileStream
@@ -24,7 +24,7 @@ from exactbuyer.cli._io.sources import Source, file_errors
 from exactbuyer.exceptions import ExactBuyerError
 from exactbuyer.report.wording import count
 
-from ._advice import again_in_words
+from ._advice import WHY_BROKEN_OFF, KeptOutput, RunResult, again_in_words
 from ._plan import check_readable
 from ._words import in_options
 from .exit_codes import CommandError, ExitCode, exit_code_of_error, exit_code_of_run, unexpected
@@ -48,52 +48,6 @@ class Approval(NamedTuple):
     """The most credits."""
     is_least: bool
     """Whether this is less than what is left of the user's own limit."""
-
-
-class KeptOutput(NamedTuple):
-    """The rows that a stopped run could still write, if no store has all of its answers."""
-
-    where: str
-    rows: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """How a run ended.
-
-    Attributes:
-        exit_code: The exit code.
-        receipt: The receipt of the run.
-        input_rows: How many rows the input has; `None` if that is unknown.
-        is_whole: The output is in its place, with every row.
-        costs: Lookups cost money: the service is not a sandbox.
-        is_stored: A store has all answers.
-        unstored: How many answers the store does not have; 0 without a store.
-        message: What went wrong, in one line; empty if nothing did.
-        kept: The output that was kept, if the run did not complete and no store has all answers.
-        lost_credits: Credits for answers that are then lost.
-    """
-
-    exit_code: ExitCode
-    receipt: Receipt
-    input_rows: int | None
-    is_whole: bool
-    costs: bool
-    is_stored: bool
-    unstored: int = 0
-    message: str = ""
-    kept: KeptOutput | None = None
-    lost_credits: int = 0
-
-    @property
-    def spent(self) -> bool:
-        """Whether something was paid for, or may have been."""
-        return self.costs and bool(self.receipt.credits or self.receipt.credits_in_doubt)
-
-    @property
-    def is_lost(self) -> bool:
-        """Whether something that was paid for is neither in its place nor in any store."""
-        return self.spent and not (self.is_whole or self.is_stored)
 
 
 class _Piece(NamedTuple):
@@ -184,6 +138,7 @@ class FileRun:
         self._outline = Outline(source, reader, defuse=options["excel_safe"])
         self._joiner = reader.joiner = joiner_of(self._outline, location)
         rehearse(self._outline, self._joiner, location.kind)
+        reader.warn_of_removed()
         reader.signals = signals
         reader.counts_paid = self._costs and not has_store
         self._stream = FileStream(
@@ -251,9 +206,9 @@ class FileRun:
         if self._reader_until is None:
             self._reader_until = now + grace_s
             self._stream.stop_for_reader()
-        if signals.count > 1 or now >= self._reader_until:
+        if signals.count >= _AT_ONCE or now >= self._reader_until:
             signals.forget()
-            raise CommandError(signals.exit_code, f"{_BROKEN_OFF[signals.exit_code]} with output unread")
+            raise CommandError(signals.exit_code, f"{WHY_BROKEN_OFF[signals.exit_code]} with output unread")
 
     def _write(self, pieces: Iterable[_Piece]) -> None:
         for piece in pieces:
@@ -273,7 +228,7 @@ class FileRun:
     def _streamed(self) -> bool:
         """Reads, looks up and writes. Returns whether it came to the end of the input."""
         try:
-            with self._stream:
+            with self._after_requests_in_flight(), self._stream:
                 self._output.write(self._joiner.head())
                 for block in self._stream:
                     self._write(cast("list[_Piece]", block))
@@ -281,7 +236,7 @@ class FileRun:
             self._exit_code, self._message = stop.exit_code, str(stop)
         except KeyboardInterrupt as interrupt:
             self._exit_code = self._signals.exit_code
-            self._message, self._rest = _BROKEN_OFF[self._exit_code], getattr(interrupt, "table", None)
+            self._message, self._rest = WHY_BROKEN_OFF[self._exit_code], getattr(interrupt, "table", None)
         except ExactBuyerError as error:
             kind = type(error).__name__
             # The core's message, because the exception's message also says where in Python the rows are.
@@ -289,13 +244,24 @@ class FileRun:
             self._exit_code, self._rest = exit_code_of_error(error), error.table
             self._message = in_options(next(messages, error.message))
         except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no `Exception`
-            with _ignoring_errors():
-                # As after Ctrl-C, for no longer than the grace: what is in flight may have been paid for.
-                self._stream.wait_until_over()
             self._exit_code, self._message = unexpected(error)
         else:
             return True
         return False
+
+    @contextmanager
+    def _after_requests_in_flight(self) -> Generator[None]:
+        """Leaves the block when no request is in flight, also after an error, unless a second signal came.
+
+        What is in flight may have been paid for, and its reply has to reach the store. It gets the grace, as
+        after Ctrl-C.
+        """
+        try:
+            yield
+        finally:
+            if self._signals.count < _AT_ONCE:
+                with _ignoring_errors():
+                    self._stream.wait_until_over()
 
     def _finish(self) -> None:
         """Writes the end, and puts the output into its place."""
@@ -325,7 +291,7 @@ class FileRun:
             receipt = replace(receipt, stopped=beyond)
         elif receipt.stopped:
             is_files = self._exit_code is ExitCode.FILES
-            why = self._message if is_files else _BROKEN_OFF.get(self._exit_code)
+            why = self._message if is_files else WHY_BROKEN_OFF.get(self._exit_code)
             receipt = replace(receipt, stopped=why or in_options(receipt.stopped))
         result = RunResult(
             exit_code=self._exit_code,
@@ -393,8 +359,5 @@ def _ignoring_errors() -> Generator[None]:
         logger.debug("not all of what was paid for could be kept", exc_info=error)
 
 
-_BROKEN_OFF = {
-    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
-    ExitCode.TERMINATED: "stopped by SIGTERM",
-    ExitCode.PIPE_CLOSED: "stopped, as nobody reads the output any more",
-}
+_AT_ONCE = 2
+"""After so many signals, nothing is waited for."""

@@ -53,11 +53,11 @@ class Signals:
     @contextmanager
     def held(self) -> Generator[None]:
         """Inside, the first signal waits for the next :meth:`released`; the second does not."""
-        self._held = True
+        before, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = before
 
     @contextmanager
     def released(self) -> Generator[None]:

@@ -33,7 +33,10 @@ is a unit of UTF-16."""
 _MOST_DIGITS = 10**15
 """Excel keeps 15 digits of a number: longer ones are written as text."""
 
-_AS_TEXT = {
+_OPTIONS = {
+    # Otherwise a sheet with more than 2 GiB of XML fails at its end, when all of it is paid for. Smaller
+    # files stay the same: zipfile uses the extension only where it has to.
+    "use_zip64": True,
     "constant_memory": True,
     "strings_to_formulas": False,
     "strings_to_numbers": False,
@@ -86,7 +89,7 @@ class ExcelSink:
     def _begin(self, sheet: str, schema: Any) -> None:
         types = require("pyarrow", ".xlsx").types
         self._book = require("xlsxwriter", ".xlsx").Workbook(
-            str(self._path), {**_AS_TEXT, "tmpdir": self._folder.name}
+            str(self._path), {**_OPTIONS, "tmpdir": self._folder.name}
         )
         self._sheet = self._book.add_worksheet(sheet)
         # The library writes text between <r> and </r> as XML, because its own formatted text looks like that.

@@ -39,7 +39,8 @@ class CsvBeside(Joiner):
         return cast("bytes", self._source.header.beside_names(self._outline.added, self._outline.dropped))
 
     def join(self, part: CsvPart, block: Batches) -> bytes:
-        return part.beside(self._outline.safe(block), self._outline.dropped, self._outline.defuse)
+        safe = self._outline.safe(block, self._source.delimiter)
+        return part.beside(safe, self._outline.dropped, self._outline.defuse)
 
     def tail(self) -> bytes:
         return cast("bytes", self._source.trailer())
@@ -73,7 +74,7 @@ class CsvLines(Joiner):
         return csv_record(self._outline.names(), self._delimiter)
 
     def join(self, part: Any, block: Batches) -> bytes:
-        joined = self._outline.joined(part, self._outline.safe(block))
+        joined = self._outline.joined(part, self._outline.safe(block, chr(self._delimiter)))
         return csv_lines(joined, self._delimiter, self._defused)
 
     def whole_rows(self, begins: bytes) -> int:

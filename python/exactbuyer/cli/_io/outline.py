@@ -66,9 +66,9 @@ class Outline:
         plain = pyarrow.schema([field.remove_metadata() for field in theirs.schema])
         return table_beside(pyarrow.Table.from_arrays(theirs.columns, schema=plain), block, self.dropped)
 
-    def safe(self, block: Batches) -> Batches:
-        """The added columns, as they are written where formulas are to be kept out."""
-        return defused(block) if self.defuse else block
+    def safe(self, block: Batches, delimiter: str) -> Batches:
+        """The added columns, as they are written to CSV where formulas are to be kept out."""
+        return defused(block, delimiter) if self.defuse else block
 
     def names(self) -> list[str]:
         """The columns of the output."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ GROUP_ROWS = 1 << 16
 GROUP_BYTES = 64 << 20
 
 _READ_BYTES = 1 << 20
+_SUFFIXES = {".parquet", ".pq"}
 
 
 class ParquetSource(Source):
@@ -88,6 +90,25 @@ def _opened(file: _File) -> Any:
     )
 
 
+def files_in(folder: Path, *, inside: frozenset[str] = frozenset()) -> Iterator[Path]:
+    """The Parquet files in a folder, and in the folders in it, also behind links.
+
+    As in Spark and Arrow, files and folders whose names begin with a dot or an underscore are not data.
+    `inside` are the folders, without links, that this one is in: a link back to one of them leads to nothing
+    new.
+    """
+    real = os.path.realpath(folder)
+    if real in inside:
+        return
+    for entry in folder.iterdir():
+        if entry.name.startswith((".", "_")):
+            continue
+        if entry.is_dir():
+            yield from files_in(entry, inside=inside | {real})
+        elif entry.suffix.lower() in _SUFFIXES:
+            yield entry
+
+
 def _files_of(location: Location) -> tuple[list[_File], Any]:
     """The files of a location, in order, and the schema of their rows."""
     if location.is_stream:
@@ -98,13 +119,7 @@ def _files_of(location: Location) -> tuple[list[_File], Any]:
     if not path.is_dir():
         file = _File(path, {})
         return [file], _opened(file).schema_arrow
-    # As in Spark and Arrow, files whose names begin with a dot or an underscore are not data.
-    paths = sorted(
-        str(file.absolute())
-        for suffix in ("parquet", "pq")
-        for file in path.rglob(f"*.{suffix}")
-        if not any(part.startswith((".", "_")) for part in file.relative_to(path).parts)
-    )
+    paths = sorted(str(file.absolute()) for file in files_in(path))
     if not paths:
         raise FileError(f"{location.name} contains no .parquet file")
     datasets = require("pyarrow.dataset", "Parquet")

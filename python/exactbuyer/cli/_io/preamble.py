@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _SEP = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([^"\r\n])"?(?:\r\n|\n|\r)', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_WHOLE_LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+"""Not a carriage return that comes last: the line feed after it may not be read yet."""
 _LOOKED_THROUGH = 1 << 16
+MOST_LINE_BYTES = 64 << 20
+"""A longer line is not read to its end: the splitter refuses longer records (`MAX_RECORD_BYTES` in Rust)."""
 MOST_RECORDS = 50
 """The header is one of so many first records."""
 
@@ -40,19 +44,18 @@ class Preamble(NamedTuple):
 def preamble_of(blocks: Iterator[bytes], location: Location, usual: str) -> Preamble:
     """Reads as far as the header. `usual` is the usual delimiter of the kind of file."""
     skip_rows, labels = location.skip_rows, location.labels
-    begins = b""
-    for block in blocks:
-        begins += block
-        if _LINE_END.search(begins) and (skip_rows is None or _end_of(begins, skip_rows, 0) is not None):
-            break
+    begins, line = _first_lines(blocks, skip_rows or 0)
     sep = _SEP.match(begins)
     names = sep[1].decode("latin-1") if sep is not None else None
     start = sep.end() if sep is not None else 0
     if skip_rows is not None:
         end = _end_of(begins, skip_rows, start)
-        return Preamble(begins, len(begins) if end is None else end, skip_rows, names)
+        if end is None:
+            # There are fewer lines, or one is too long: the splitter gets it, and refuses it.
+            end = line if len(begins) - line > MOST_LINE_BYTES else len(begins)
+        return Preamble(bytes(begins), end, skip_rows, names)
     if not labels:
-        return Preamble(begins, start, 0, names)
+        return Preamble(bytes(begins), start, 0, names)
     mark = location.delimiter or names or usual
     is_cut = len(begins) > _LOOKED_THROUGH or not begins.endswith((b"\n", b"\r"))
     records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
@@ -65,7 +68,27 @@ def preamble_of(blocks: Iterator[bytes], location: Location, usual: str) -> Prea
         records = _records(begins[start:_LOOKED_THROUGH], mark, is_cut=is_cut)
     lines = _lines_above(records, labels)
     end = _end_of(begins, lines, start)
-    return Preamble(begins, start, 0, names) if end is None else Preamble(begins, end, lines, names)
+    above = Preamble(bytes(begins), start, 0, names)
+    return above if end is None else above._replace(length=end, lines=lines)
+
+
+def _first_lines(blocks: Iterator[bytes], skip_rows: int) -> tuple[bytearray, int]:
+    """Reads the lines to skip and one more, or as far as a line that is too long.
+
+    Returns:
+        The bytes, and where the last line begins of which no end was looked for or found.
+    """
+    begins, line, looked_through = bytearray(), 0, 0
+    wanted = skip_rows + 1
+    for block in blocks:
+        begins += block
+        while wanted and (end := _WHOLE_LINE_END.search(begins, max(line, looked_through))):
+            line, wanted = end.end(), wanted - 1
+        if not wanted or len(begins) - line > MOST_LINE_BYTES:
+            break
+        # Its last byte again: what follows it may show that a line ends there.
+        looked_through = len(begins) - 1
+    return begins, line
 
 
 class _Record(NamedTuple):
@@ -87,7 +110,7 @@ def rows_above_header(rows: list[list[str]], labels: Sequence[str]) -> int:
     return (_lines_above(records, labels) if labels else 0) or blank
 
 
-def _records(begins: bytes, delimiter: str, *, is_cut: bool) -> list[_Record]:
+def _records(begins: bytes | bytearray, delimiter: str, *, is_cut: bool) -> list[_Record]:
     """The first records. If the bytes may end within a record, the last one is left out."""
     rows = csv.reader(io.StringIO(begins.decode("utf-8-sig", "replace"), newline=""), delimiter=delimiter)
     records: list[_Record] = []
@@ -144,7 +167,7 @@ def _has_all(cells: list[str], labels: Sequence[str]) -> bool:
     return all(matching_label(cells, label) in cells for label in labels)
 
 
-def _end_of(begins: bytes, lines: int, start: int) -> int | None:
+def _end_of(begins: bytes | bytearray, lines: int, start: int) -> int | None:
     """The offset at which so many lines after `start` end; `None` if there are fewer."""
     for _ in range(lines):
         end = _LINE_END.search(begins, start)
