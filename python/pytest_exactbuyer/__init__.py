@@ -33,12 +33,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lets a test with the mark use the fixture, also if it does not name it: the mark alone protects it.
 
-    The fixture comes first, so that no other fixture of the test reaches the real service.
+    The fixture comes before all others of a single test, so that none of them reaches the real service. Those
+    of a wider scope come earlier, as always: they belong to other tests, too, and must not see its sandbox.
     """
     for item in items:
         names: list[str] | None = getattr(item, "fixturenames", None)
         if names is not None and (FIXTURE in names or item.get_closest_marker(FIXTURE) is not None):
-            names[:] = [FIXTURE, *(name for name in names if name != FIXTURE)]
+            others = [name for name in names if name != FIXTURE]
+            place = sum(1 for name in others if _is_wider(item, name))
+            # A list of its own: pytest's belongs to all cases of a parametrized test.
+            item.fixturenames = [*others[:place], FIXTURE, *others[place:]]  # type: ignore[attr-defined]
+
+
+def _is_wider(item: pytest.Item, name: str) -> bool:
+    """Whether a fixture lives longer than a single test. pytest has sorted these to the front."""
+    found: Any = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - typed nowhere
+    return found is not None and found[-1].scope != "function"
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def test_without_the_mark(): assert "EXACTBUYER_OFFLINE" not in os.environ
     assert "5 passed" in told, told
 
 
-def test_the_sandbox_comes_before_all_other_fixtures(tmp_path: Path) -> None:
+def test_the_sandbox_comes_before_all_other_fixtures_of_a_test(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         """
 import pytest
@@ -70,20 +70,37 @@ def pytest_collection_modifyitems(items):
 def theirs():
     return os.environ.get("EXACTBUYER_OFFLINE")
 
-@pytest.fixture(scope="module")
-def of_module():
-    return os.environ.get("EXACTBUYER_OFFLINE")
-
 @pytest.mark.exactbuyer_sandbox(match_rate=1)
-def test_mark_and_name(of_module, theirs, exactbuyer_sandbox):
-    assert theirs == of_module == "1"
+def test_mark_and_name(theirs, exactbuyer_sandbox): assert theirs == "1"
 
 def test_name(theirs, exactbuyer_sandbox): assert theirs == "1"
 
 def test_late(theirs): assert theirs == "1"
+
+@pytest.mark.parametrize("n", [1, pytest.param(2, marks=pytest.mark.exactbuyer_sandbox), 3])
+def test_one_case(n, theirs): assert theirs == ("1" if n == 2 else None)
 """,
     )
-    assert "3 passed" in told, told
+    assert "6 passed" in told, told
+
+
+def test_the_end_of_a_test_leaves_the_protection_of_all_tests(tmp_path: Path) -> None:
+    told = run_tests(
+        tmp_path,
+        """
+@pytest.fixture(scope="session", autouse=True)
+def of_all():
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("EXACTBUYER_OFFLINE", "1")
+        yield
+
+@pytest.mark.exactbuyer_sandbox
+def test_first(): assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+
+def test_second(): assert os.environ["EXACTBUYER_OFFLINE"] == "1"
+""",
+    )
+    assert "2 passed" in told, told
 
 
 def test_a_test_that_undoes_its_changes_is_still_protected(tmp_path: Path) -> None:
