@@ -118,6 +118,8 @@ def test_one_text_asked_for_by_two_field_types_is_billed_for_both() -> None:
         assert call(sandbox.url, [value])[0] == 200
         assert call(sandbox.url, [value], field_type="social_profile")[0] == 200
         assert sandbox.ledger.billed == {value: sandbox.ledger.credits} == {value: 2}
+        # Without a field type, it is what it is as a row: an e-mail address.
+        assert sandbox.ledger.times_billed(value) == 1
 
 
 @pytest.mark.parametrize(
@@ -163,6 +165,8 @@ def test_the_sandbox_takes_one_identifier_as_a_string(value: Any) -> None:
         ("Ana@BÜCHER.example", "ana@xn--bcher-kva.example"),
         ("https://de.linkedin.com/in/ana-lopez/?trk=x", "linkedin.com/in/ana-lopez"),
         ("example.org/people/ana", ("social_profile", "https://example.org/people/ana")),
+        ("ana.github.io", "https://ana.github.io/"),
+        ("a/b@x.example", "A/B@x.example"),
     ],
 )
 def test_any_spelling_that_a_row_may_have_matches(given: str, row: Any) -> None:

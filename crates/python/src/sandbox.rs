@@ -15,6 +15,7 @@ use crate::convert::{OrRaise, Serialized};
 use crate::errors;
 use crate::input::rows::Rows;
 use crate::runtime::lock;
+use exactbuyer_core::identifier::Identifier;
 use exactbuyer_sandbox::{BadLuck, Ledger, Options, Request, Sandbox};
 
 /// Adds the sandbox's classes to the extension module.
@@ -76,7 +77,7 @@ impl PySandbox {
     fn person(&self, rows: &Rows, contact: &str) -> PyResult<()> {
         let sandbox = self.running()?;
         for identifier in rows.identifiers()? {
-            let done = sandbox.person(identifier.canonical(), contact);
+            let done = sandbox.person(identifier.field_type(), identifier.canonical(), contact);
             done.map_err(|error| PyValueError::new_err(error.to_string()))?;
         }
         Ok(())
@@ -84,13 +85,17 @@ impl PySandbox {
 
     fn nobody(&self, rows: &Rows) -> PyResult<()> {
         let sandbox = self.running()?;
-        rows.identifiers()?.iter().for_each(|identifier| sandbox.nobody(identifier.canonical()));
+        for identifier in rows.identifiers()? {
+            sandbox.nobody(identifier.field_type(), identifier.canonical());
+        }
         Ok(())
     }
 
     fn reject(&self, rows: &Rows) -> PyResult<()> {
         let sandbox = self.running()?;
-        rows.identifiers()?.iter().for_each(|identifier| sandbox.reject(identifier.canonical()));
+        for identifier in rows.identifiers()? {
+            sandbox.reject(identifier.field_type(), identifier.canonical());
+        }
         Ok(())
     }
 
@@ -166,13 +171,13 @@ impl PyLedger {
     }
 
     fn times_billed(&self, rows: &Rows) -> PyResult<u32> {
-        let identifiers = rows.identifiers()?;
-        Ok(identifiers.iter().map(|identifier| self.0.times_billed(identifier.canonical())).sum())
+        let times = |one: &Identifier| self.0.times_billed(one.field_type(), one.canonical());
+        Ok(rows.identifiers()?.iter().map(times).sum())
     }
 
     fn times_asked(&self, rows: &Rows) -> PyResult<u32> {
-        let identifiers = rows.identifiers()?;
-        Ok(identifiers.iter().map(|identifier| self.0.times_asked(identifier.canonical())).sum())
+        let times = |one: &Identifier| self.0.times_asked(one.field_type(), one.canonical());
+        Ok(rows.identifiers()?.iter().map(times).sum())
     }
 
     fn most_in_flight(&self) -> u32 {

@@ -5,14 +5,16 @@
 //! refused as a whole and costs nothing.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use hashbrown::{HashMap, HashSet};
 
+use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::service::limits;
 
 use super::fault::{BadLuck, Fault};
-use super::field_types;
+use super::field_types::{self, folded};
 use super::ledger::Ledger;
 use super::options::{Options, RetryAfter};
 use super::overrides::Override;
@@ -33,9 +35,9 @@ pub(super) struct Billing {
     ///
     /// Set by [`Sandbox::person`](super::Sandbox::person) and [`Sandbox::nobody`](super::Sandbox::nobody); the
     /// last one counts.
-    overrides: HashMap<String, Override>,
+    overrides: BTreeMap<FieldType, HashMap<String, Override>>,
     /// The folded forms of values that are refused.
-    rejected: HashSet<String>,
+    rejected: BTreeMap<FieldType, HashSet<String>>,
     /// The faults, in the order in which they were added.
     ///
     /// The first one that fits a request strikes it.
@@ -104,8 +106,8 @@ impl Billing {
             ledger: Ledger::new(options.seed),
             options,
             elsewhere,
-            overrides: HashMap::new(),
-            rejected: HashSet::new(),
+            overrides: BTreeMap::new(),
+            rejected: BTreeMap::new(),
             rules: Vec::new(),
             window: Window::default(),
             started: now,
@@ -129,13 +131,13 @@ impl Billing {
     }
 
     /// Sets the result of an identifier.
-    pub(super) fn set_override(&mut self, value: &str, what: Override) {
-        self.overrides.insert(field_types::infer(value).1, what);
+    pub(super) fn set_override(&mut self, field_type: FieldType, value: &str, what: Override) {
+        self.overrides.entry(field_type).or_default().insert(folded(field_type, value), what);
     }
 
     /// Refuses every request that contains the value.
-    pub(super) fn reject(&mut self, value: &str) {
-        self.rejected.insert(field_types::infer(value).1);
+    pub(super) fn reject(&mut self, field_type: FieldType, value: &str) {
+        self.rejected.entry(field_type).or_default().insert(folded(field_type, value));
     }
 
     /// Adds a fault.
@@ -281,11 +283,11 @@ impl Billing {
         let mut billed = 0_u32;
         for Asked { field_type, value } in &query.asked {
             field_types::fold(*field_type, value, &mut folded);
-            if !self.rejected.is_empty() && self.rejected.contains(&folded) {
+            if self.rejected.get(field_type).is_some_and(|rejected| rejected.contains(&folded)) {
                 return Err(Reply::status(400, "query_list has an entry that is not accepted"));
             }
             let hash = field_types::hash(self.options.seed, *field_type, &folded);
-            let what = if self.overrides.is_empty() { None } else { self.overrides.get(&folded) };
+            let what = self.overrides.get(field_type).and_then(|overrides| overrides.get(&folded));
             // If serde could borrow the text, it has no escapes.
             let plain = matches!(value, Cow::Borrowed(_));
             let found = contacts.push(value, plain, |out| match what {

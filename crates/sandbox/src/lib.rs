@@ -7,14 +7,15 @@
 //! field types.
 //!
 //! ```
+//! use exactbuyer_core::identifier::FieldType;
 //! use exactbuyer_sandbox::{Fault, Options, Sandbox};
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let sandbox = Sandbox::start(Options { seed: 1, credits: Some(500), ..Options::default() })?;
-//! sandbox.nobody("ana@x.example");
+//! sandbox.nobody(FieldType::Email, "ana@x.example");
 //! sandbox.fail(Fault::ResetAfterBilling.on_request(3));
 //! // … run a client against `sandbox.url()`, then look up what was charged:
-//! assert_eq!(sandbox.ledger().times_billed("ana@x.example"), 0);
+//! assert_eq!(sandbox.ledger().times_billed(FieldType::Email, "ana@x.example"), 0);
 //! # Ok(())
 //! # }
 //! ```
@@ -56,6 +57,7 @@ use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use exactbuyer_core::identifier::FieldType;
 use exactbuyer_core::lock;
 
 pub use fault::{BadLuck, Fault};
@@ -93,6 +95,9 @@ impl Sandbox {
     /// # Errors
     /// If the port is taken, `match_rate` is not in 0..=1, or the operating system gives no thread
     /// or socket.
+    ///
+    /// # Panics
+    /// Within a runtime of tokio: it has one of its own.
     pub fn start(options: Options) -> io::Result<Self> {
         if !(0.0..=1.0).contains(&options.match_rate) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "match_rate must be from 0 to 1"));
@@ -153,29 +158,30 @@ impl Sandbox {
     /// If `contact` is not a JSON object.
     ///
     /// ```
+    /// use exactbuyer_core::identifier::FieldType::Email;
     /// use exactbuyer_sandbox::{Options, Sandbox};
     ///
     /// let sandbox = Sandbox::start(Options::default())?;
-    /// sandbox.person("ana@acme.example", r#"{"full_name": "Ana Almeida"}"#)?;
-    /// assert!(sandbox.person("ana@acme.example", "[]").is_err());
+    /// sandbox.person(Email, "ana@acme.example", r#"{"full_name": "Ana Almeida"}"#)?;
+    /// assert!(sandbox.person(Email, "ana@acme.example", "[]").is_err());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn person(&self, value: &str, contact: &str) -> io::Result<()> {
+    pub fn person(&self, field_type: FieldType, value: &str, contact: &str) -> io::Result<()> {
         let no_object =
             || io::Error::new(io::ErrorKind::InvalidInput, "a contact must be one object of valid JSON");
         let contact = Override::person(contact).ok_or_else(no_object)?;
-        lock(&self.billing).set_override(value, contact);
+        lock(&self.billing).set_override(field_type, value, contact);
         Ok(())
     }
 
     /// Makes this identifier a miss from now on.
-    pub fn nobody(&self, value: &str) {
-        lock(&self.billing).set_override(value, Override::Nobody);
+    pub fn nobody(&self, field_type: FieldType, value: &str) {
+        lock(&self.billing).set_override(field_type, value, Override::Nobody);
     }
 
     /// Refuses with 400, from now on, every request that contains this value.
-    pub fn reject(&self, value: &str) {
-        lock(&self.billing).reject(value);
+    pub fn reject(&self, field_type: FieldType, value: &str) {
+        lock(&self.billing).reject(field_type, value);
     }
 
     /// Adds a fault that will strike requests.

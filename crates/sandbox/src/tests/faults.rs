@@ -227,7 +227,7 @@ fn one_odd_record_among_good_ones() {
 #[test]
 fn somebody_without_a_single_field_can_be_odd_too() {
     let sandbox = start(Options { match_rate: 0.0, ..Options::default() });
-    sandbox.person("a@x.example", "{ }").unwrap();
+    sandbox.person(FieldType::Email, "a@x.example", "{ }").unwrap();
     sandbox.fail(Fault::BigInt.always());
     let body = String::from_utf8(call(&sandbox, &emails(&["a@x.example"]), &[]).body).unwrap();
     assert!(body.contains(r#"{"big_int":123456789012345678901234567890 }"#), "{body}");

@@ -194,7 +194,7 @@ fn the_same_value_twice_is_billed_twice() {
     let sandbox = start(everybody());
     let answer = call(&sandbox, &emails(&["a@x.example", "a@x.example"]), &[]).json();
     assert_eq!(answer["records_enriched"], 2);
-    assert_eq!(sandbox.ledger().times_billed("a@x.example"), 2);
+    assert_eq!(sandbox.ledger().times_billed(FieldType::Email, "a@x.example"), 2);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_call_beyond_the_credits_is_refused_whole() {
     assert_eq!(call(&sandbox, &two, &[]).status, 200);
     assert_eq!(call(&sandbox, &two, &[]).status, 403);
     assert_eq!(call(&sandbox, &emails(&["a@x.example"]), &[]).status, 200);
-    sandbox.nobody("z@x.example");
+    sandbox.nobody(FieldType::Email, "z@x.example");
     assert_eq!(call(&sandbox, &emails(&["z@x.example"]), &[]).status, 403);
     sandbox.top_up(2);
     assert_eq!(call(&sandbox, &two, &[]).status, 200);
@@ -257,9 +257,17 @@ fn too_many_calls_get_the_html_page() {
 #[test]
 fn overrides_are_obeyed_in_any_spelling() {
     let sandbox = start(Options { match_rate: 0.0, ..Options::default() });
-    sandbox.person("Ana@X.example", r#"{"full_name": "Ana", "phone_numbers": [{"E164": "+1"}]}"#).unwrap();
-    sandbox.person("https://linkedin.com/in/ana/", r#"{"full_name": "Ana L."}"#).unwrap();
-    assert!(sandbox.person("b@x.example", "[]").is_err());
+    sandbox
+        .person(
+            FieldType::Email,
+            "Ana@X.example",
+            r#"{"full_name": "Ana", "phone_numbers": [{"E164": "+1"}]}"#,
+        )
+        .unwrap();
+    sandbox
+        .person(FieldType::SocialProfile, "https://linkedin.com/in/ana/", r#"{"full_name": "Ana L."}"#)
+        .unwrap();
+    assert!(sandbox.person(FieldType::Email, "b@x.example", "[]").is_err());
     let list = json!([
         {"field_type": "email", "value": "ana@x.example"},
         {"field_type": "social_profile", "value": "linkedin.com/in/ana"},
@@ -276,9 +284,9 @@ fn overrides_are_obeyed_in_any_spelling() {
     };
     assert_eq!(names(&[]), [json!("Ana"), json!("Ana L."), Value::Null]);
     assert_eq!(names(&["phone"]), [json!("Ana"), Value::Null, Value::Null]);
-    sandbox.nobody("ana@x.example");
+    sandbox.nobody(FieldType::Email, "ana@x.example");
     assert_eq!(names(&["phone"]), [Value::Null, Value::Null, Value::Null]);
-    sandbox.reject("b@x.example");
+    sandbox.reject(FieldType::Email, "b@x.example");
     assert_eq!(call(&sandbox, &list, &[]).status, 400);
     assert_eq!(sandbox.ledger().credits(), 3);
     sandbox.reset();
