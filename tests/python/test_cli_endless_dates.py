@@ -21,6 +21,7 @@ COLUMNS = {
     "until": pa.array([NEVER, 0], pa.timestamp("us")),
     "until_utc": pa.array([NEVER, 0], pa.timestamp("us", "UTC")),
     "day": pa.array([NEVER_DAYS, 0], pa.date32()),
+    "long": pa.array([NEVER, 0], pa.duration("s")),
 }
 
 
@@ -32,8 +33,10 @@ def test_they_are_written_as_the_numbers_that_they_are(kind: str, everybody: San
     text = done.stdout.decode()
     assert "ERROR" not in text
     if kind == "csv":
-        assert text.splitlines()[1].startswith(f"ana@acme.example,{NEVER},{NEVER},{NEVER_DAYS},found")
-        assert text.splitlines()[2].startswith(",1970-01-01T00:00:00,1970-01-01T00:00:00Z,1970-01-01,missing")
+        assert text.splitlines()[1].startswith(f"ana@acme.example,{NEVER},{NEVER},{NEVER_DAYS},{NEVER},found")
+        assert text.splitlines()[2].startswith(
+            ",1970-01-01T00:00:00,1970-01-01T00:00:00Z,1970-01-01,P0D,missing"
+        )
     else:
         row = json.loads(text.splitlines()[0])
-        assert [row[name] for name in COLUMNS] == [str(NEVER), str(NEVER), str(NEVER_DAYS)]
+        assert [row[name] for name in COLUMNS] == [str(NEVER), str(NEVER), str(NEVER_DAYS), str(NEVER)]

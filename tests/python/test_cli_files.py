@@ -287,6 +287,8 @@ def test_every_file_of_a_folder_of_parquet_is_read(somebody: Sandbox, tmp_path: 
     # Links that lead back.
     (elsewhere / "deep" / "back").symlink_to(elsewhere)
     (folder / "country=DE").symlink_to(folder)
+    # A second way to the same rows.
+    (folder / "country=ZZ").symlink_to(elsewhere)
     enrich(somebody, folder, tmp_path / "out.csv", *COLUMN)
     rows = read(tmp_path / "out.csv")
     assert [(row["mail"][0], row["country"]) for row in rows] == [("a", ""), ("b", ""), ("c", "US")]

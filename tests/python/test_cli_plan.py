@@ -83,7 +83,7 @@ def test_an_option_for_other_kinds_of_file_is_refused(
         # There is no such input: what is refused is refused before it is looked for.
         given = ["plan" if written is None else "enrich", str(tmp_path / f"in.{read}"), "--by", "mail"]
         output = [] if written is None else ["-o", str(tmp_path / f"out.{written}"), "--sandbox"]
-        is_for_it = read in of_input or written in of_output
+        is_for_it = read in of_input or written in of_output or bool(of_output and written is None)
         assert main([*given, *option, *output]) == (ExitCode.FILES if is_for_it else ExitCode.USAGE)
         told = capsys.readouterr().err
         assert (f"{option[0]} is for {what}, and " in told) is not is_for_it

@@ -18,6 +18,7 @@ from exactbuyer.cli import ExitCode, main
 from exactbuyer.cli import _app as app
 from exactbuyer.cli._console import Console
 from exactbuyer.cli._io.output import Output
+from exactbuyer.cli._signals import Signals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,3 +193,13 @@ def test_only_a_signal_ends_a_process_by_signal(exit_code: ExitCode, dies_by: si
             check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (expected, b"written\n", b"")
+
+
+def test_the_second_signal_never_waits() -> None:
+    signals = Signals()
+    with signals.watched(), signals.held():
+        # The first one came while it waited for a reply.
+        with pytest.raises(KeyboardInterrupt), signals.released():
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)

@@ -35,18 +35,28 @@ pub(super) fn read_in_utc(array: &ArrayRef) -> Result<ArrayRef, Broken> {
 pub(super) const FORMAT: FormatOptions<'static> = FormatOptions::new().with_display_error(false);
 
 fn text_of(array: &ArrayRef, row: usize) -> Result<String, Broken> {
-    let mut text = String::new();
-    match write!(text, "{}", ArrayFormatter::try_new(array, &FORMAT)?.value(row)) {
-        Ok(()) => Ok(text),
-        Err(_) => number_of(array, row),
-    }
+    written(&ArrayFormatter::try_new(array, &FORMAT)?, array, row)
 }
 
-/// A day or a moment as the number that is stored. Some have no date, such as the largest number in the place of "never".
+/// The text of a value of a column, of which `formatter` is.
+pub(super) fn written(
+    formatter: &ArrayFormatter<'_>,
+    array: &ArrayRef,
+    row: usize,
+) -> Result<String, Broken> {
+    let mut text = String::new();
+    let is_written = write!(text, "{}", formatter.value(row)).is_ok();
+    // For a duration that is too long, Arrow writes this without an error.
+    let is_invalid = matches!(array.data_type(), DataType::Duration(_)) && text == "<invalid>";
+    if is_written && !is_invalid { Ok(text) } else { number_of(array, row) }
+}
+
+/// The stored number of a day, a moment or a duration. Some have no text, such as the largest number, which stands for
+/// "never".
 ///
 /// # Errors
 /// If it is not stored as a number.
-pub(super) fn number_of(array: &ArrayRef, row: usize) -> Result<String, Broken> {
+fn number_of(array: &ArrayRef, row: usize) -> Result<String, Broken> {
     let number = cast(&array.slice(row, 1), &DataType::Int64)?;
     Ok(number.as_primitive::<Int64Type>().value(0).to_string())
 }

@@ -3,8 +3,6 @@
 //! The type of a column is looked at once, and decides which of four ways its cells are written. The loop over
 //! rows only matches on an enum.
 
-use std::fmt::Write as _;
-
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ListArray, RecordBatch, StringArray};
 use arrow_cast::display::ArrayFormatter;
@@ -12,7 +10,7 @@ use arrow_schema::DataType;
 use memchr::{memchr, memchr3};
 
 use super::Broken;
-use super::values::{FORMAT, number_of, read_in_utc, write_value};
+use super::values::{FORMAT, read_in_utc, write_value, written};
 
 /// The separator of list values.
 const BETWEEN: &str = ";";
@@ -106,10 +104,7 @@ impl<'a> CellWriter<'a> {
                 quoted(&json, self.delimiter, into);
             }
             Values::Other(formatter) => {
-                let mut said = String::new();
-                if write!(said, "{}", formatter.value(row)).is_err() {
-                    said = number_of(self.column, row)?;
-                }
+                let said = written(formatter, self.column, row)?;
                 match self.column.data_type() {
                     // Only text can be a formula: -5 is a number.
                     DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..) => {

@@ -86,7 +86,7 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
     # If the store is gone, it is not known which answers it lacks.
     in_store = result.receipt.in_store and bool(result.is_stored or result.unstored)
     again = again_in_words(options, in_store=in_store, spent=result.spent)
-    if result.receipt.in_store and _has_doubts(result.receipt):
+    if in_store and _has_doubts(result.receipt):
         # Until they are resolved, another run leaves these rows out.
         store = f" --store {shlex.quote(options['store'])}" if options["store"] else ""
         again = f"check the service's usage page, then exactbuyer store{store} {RESOLVE}; then {again}"
@@ -97,7 +97,7 @@ def next_step(result: RunResult, options: CommandOptions, output: str) -> str:
         return f"nothing: the program that read the output has ended, and {why}"
     if result.exit_code in _BROKEN_OFF:
         return again
-    step = _after_the_end(result, options, again)
+    step = _after_the_end(result, options, again, in_store=in_store)
     if not result.unstored:
         return step or f"nothing: {output} has every row"
     are = "is" if result.unstored == 1 else "are"
@@ -110,10 +110,10 @@ def _has_doubts(receipt: Receipt) -> bool:
     return bool(receipt.unknown or (receipt.under_way and receipt.credits_in_doubt))
 
 
-def _after_the_end(result: RunResult, options: CommandOptions, again: str) -> str:
+def _after_the_end(result: RunResult, options: CommandOptions, again: str, *, in_store: bool) -> str:
     """What to do about the rows; empty if there is nothing to do."""
     receipt = result.receipt
-    if receipt.unknown and not receipt.in_store:
+    if receipt.unknown and not in_store:
         return "check the service's usage page: asking again for unknown rows may pay for them twice"
     if receipt.unknown:
         return again

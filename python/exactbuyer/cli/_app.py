@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -135,24 +134,28 @@ def _enrich(options: CommandOptions, console: Console) -> int:
     output = options.output()
     signals = Signals()
     result: RunResult | None = None
-    with signals.watched():
-        try:
-            with options.enricher() as enricher:
-                run = _begun(options, console, enricher, output, signals)
-                if isinstance(run, int):
-                    return run
-                with signals.held():
-                    result = run.carry_out()
-        except KeyboardInterrupt:
-            # Once it is done, a signal while the store is closed changes nothing of it.
-            if result is None:
-                raise
-        place = "the output" if output.is_standard else output.path
-        title, step = title_of(result), next_step(result, options, place)
+    try:
+        with signals.watched():
+            try:
+                with options.enricher() as enricher:
+                    run = _begun(options, console, enricher, output, signals)
+                    if isinstance(run, int):
+                        return run
+                    with signals.held():
+                        result = run.carry_out()
+            except KeyboardInterrupt:
+                # The run is over: a signal while the store is closed does not change its result.
+                if result is None:
+                    raise
+            with signals.held():
+                place = "the output" if output.is_standard else output.path
+                title, step = title_of(result), next_step(result, options, place)
+                ended = result.ended_by(signals.exit_code) if signals.count else result
+                console.conclude(ended, options["prefix"], title=title, step=step)
+    except KeyboardInterrupt:
         # The second signal ends the report, too.
-        with suppress(KeyboardInterrupt), signals.held():
-            ended = result.ended_by(signals.exit_code) if signals.count else result
-            console.conclude(ended, options["prefix"], title=title, step=step)
+        if result is None:
+            raise
     return signals.exit_code if signals.count else result.exit_code
 
 

@@ -5,6 +5,7 @@ Ranges are checked by the settings themselves.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -57,12 +58,17 @@ class CommandOptions:
         return location_of(self["output"], self["output_kind"] or same_kind, "--to")
 
     def _check_kinds(self, read: str, written: str | None) -> None:
-        """Refuses options that would have no effect: the input or the output is probably another one."""
+        """Refuses options that would have no effect: the user probably meant another file.
+
+        Without an output, as in a plan, options that are also for outputs are allowed.
+        """
         for name, (what, of_input, of_output) in _FOR_KINDS.items():
-            if self[name] is None or self[name] is False or read in of_input or written in of_output:
+            if self[name] is None or self[name] is False or read in of_input:
+                continue
+            if of_output and (written is None or written in of_output):
                 continue
             where = f"the input is {read}"
-            if of_output and written is not None:
+            if of_output:
                 where = (
                     f"neither the input nor the output is {what}" if of_input else f"the output is {written}"
                 )
@@ -106,9 +112,11 @@ class CommandOptions:
         read = (None if location.is_standard else location.path, self["key_file"], self["ca_bundle"])
         inputs = [Path(path) for path in read if path is not None]
         if location.kind == "parquet" and not location.is_standard and Path(location.path).is_dir():
+            # Links may lead to folders somewhere else.
             with reading(location):
-                # Links may lead to them from a folder somewhere else.
-                inputs += {file.parent for file in files_in(Path(location.path))}
+                folders = {os.path.realpath(file.parent) for file in files_in(Path(location.path))}
+            root = os.path.realpath(location.path)
+            inputs += [Path(each) for each in folders if not Path(each).is_relative_to(root)]
         return OverwritePolicy(
             stores=[Path(store)] if store is not None else [],
             inputs=inputs,

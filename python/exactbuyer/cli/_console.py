@@ -193,7 +193,8 @@ def confirm(question: str, *, why: str, fix: str, otherwise: str) -> None:
 
     Without a terminal, the error says `why` and `fix`. `otherwise` is the error if the answer is no.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    # Under pythonw, or if the shell has closed it, there is no standard input at all.
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(f"{why}, and there is no terminal to ask you: {fix}")
     if not _is_yes(question):
         raise UsageError(otherwise)
@@ -205,7 +206,14 @@ def _is_yes(question: str) -> bool:
     while True:
         sys.stderr.write(f"{question} [y/N]: ")
         sys.stderr.flush()
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+        except UnicodeError:
+            # Typed in a terminal of another encoding.
+            line = "?"
+        except OSError:
+            # The terminal is gone.
+            line = ""
         if not line:
             # Ctrl-D is no signal: it leaves the question without an answer.
             write_line("")

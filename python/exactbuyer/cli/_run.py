@@ -251,7 +251,9 @@ class FileRun:
 
     @contextmanager
     def _after_requests_in_flight(self) -> Generator[None]:
-        """Leaves the block when no request is in flight, also after an error, unless a second signal came.
+        """When the block ends, waits until no request is in flight, also after an error.
+
+        After a second signal, it does not wait.
 
         What is in flight may have been paid for, and its reply has to reach the store. It gets the grace, as
         after Ctrl-C.

@@ -82,7 +82,7 @@ class Signals:
         self.count += 1
         if number != signal.SIGINT:
             self.exit_code = ExitCode.TERMINATED
-        if self._held and not self._seen:
+        if self._held and self.count == 1:
             self._seen = True
         else:
             raise Terminated if number != signal.SIGINT else KeyboardInterrupt

@@ -2,8 +2,8 @@
 
 A spreadsheet splits a line of CSV at its own list separator, which depends on the language of its system
 and may be `;` in a file with commas, or a comma in one with `;`. Quotes do not help then: they count only at
-the beginning of a cell. So every part of a text between such characters is treated as a cell. Only at the
-comma of a file with commas do quotes help.
+the beginning of a cell. So every part of a text between such characters is treated as a cell. Quotes help in
+one case only: at the comma, if it is the file's delimiter.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _is_skipped(letter: str) -> bool:
 
 
 _ANY_DELIMITER = ";"
-"""One at which every separator counts."""
+"""With this delimiter, every separator is checked."""
 
 
 def check_names(names: list[str]) -> None:

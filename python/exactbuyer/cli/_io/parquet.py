@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,21 +91,24 @@ def _opened(file: _File) -> Any:
     )
 
 
-def files_in(folder: Path, *, inside: frozenset[str] = frozenset()) -> Iterator[Path]:
+def files_in(folder: Path, seen: set[str] | None = None) -> Iterator[Path]:
     """The Parquet files in a folder, and in the folders in it, also behind links.
 
-    As in Spark and Arrow, files and folders whose names begin with a dot or an underscore are not data.
-    `inside` are the folders, without links, that this one is in: a link back to one of them leads to nothing
-    new.
+    As in Spark, names that begin with a dot, or with an underscore and have no `=`, are not data. Each folder
+    is read once: `seen` has those that were, without links.
     """
+    seen = set() if seen is None else seen
     real = os.path.realpath(folder)
-    if real in inside:
+    if real in seen:
         return
-    for entry in folder.iterdir():
-        if entry.name.startswith((".", "_")):
+    seen.add(real)
+    # Folders before links to them: the name of a folder may be that of a partition.
+    for entry in sorted(folder.iterdir(), key=lambda entry: (entry.is_symlink(), entry.name)):
+        if entry.name.startswith(".") or (entry.name.startswith("_") and "=" not in entry.name):
             continue
-        if entry.is_dir():
-            yield from files_in(entry, inside=inside | {real})
+        # A link that leads nowhere is an error.
+        if stat.S_ISDIR(entry.stat().st_mode):
+            yield from files_in(entry, seen)
         elif entry.suffix.lower() in _SUFFIXES:
             yield entry
 

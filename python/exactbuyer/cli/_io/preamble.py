@@ -76,7 +76,7 @@ def _first_lines(blocks: Iterator[bytes], skip_rows: int) -> tuple[bytearray, in
     """Reads the lines to skip and one more, or as far as a line that is too long.
 
     Returns:
-        The bytes, and where the last line begins of which no end was looked for or found.
+        The bytes, and the offset of the first line whose end was not searched for, or not found.
     """
     begins, line, looked_through = bytearray(), 0, 0
     wanted = skip_rows + 1
