@@ -18,17 +18,18 @@ use tokio::time::timeout;
 
 use super::{Seen, Told, finish, found, paused, person, start};
 
-/// A store in memory that panics when it is consulted, if it is told to, and takes its time for claims.
+/// A store in memory that panics when it is consulted, if it is told to, and may be slow.
 #[derive(Default)]
 pub(super) struct Breaking {
     store: MemoryStore,
     is_broken: AtomicBool,
+    consult_takes: Duration,
     claim_takes: Duration,
 }
 
 impl Breaking {
-    pub(super) fn with_slow_claims(claim_takes: Duration) -> Self {
-        Self { claim_takes, ..Self::default() }
+    pub(super) fn slow(consult_takes: Duration, claim_takes: Duration) -> Self {
+        Self { consult_takes, claim_takes, ..Self::default() }
     }
 }
 
@@ -52,7 +53,10 @@ impl Store for Breaking {
         lookups: &'a [&'a Identifier],
     ) -> BoxFuture<'a, Result<Vec<Availability>, Error>> {
         assert!(!self.is_broken.load(Ordering::Relaxed), "the test breaks it");
-        self.store.consult(run, required, lookups)
+        Box::pin(async move {
+            tokio::time::sleep(self.consult_takes).await;
+            self.store.consult(run, required, lookups).await
+        })
     }
 
     fn claim<'a>(

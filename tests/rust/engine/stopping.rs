@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use exactbuyer_core::config::{BodyFormat, Config};
 use exactbuyer_core::results::Status;
-use exactbuyer_dispatch::Engine;
+use exactbuyer_dispatch::{Engine, RunOptions};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::broken::Breaking;
-use super::{Seen, Told, engine, finish, found, paused, start};
+use super::{Seen, Told, engine, finish, found, paused, person, start};
 
 #[test]
 fn a_stopped_run_outlasts_its_grace_for_nobodys_sake() {
@@ -84,17 +84,21 @@ fn a_request_whose_task_panics_is_in_doubt_for_everybody_and_frees_its_slot() {
     });
 }
 
+/// An engine whose store is slow, and what the service sees.
+fn engine_of(store: Breaking) -> (Engine, Seen) {
+    let seen = Seen::default();
+    let answer = Arc::new(|_: usize, values: &[String]| Ok(found(values, |_| true)));
+    let transport = Told { latency: Duration::from_secs(1), answer, seen: seen.clone() };
+    let config = Config { body: BodyFormat::Json, ..Config::default() };
+    (Engine::seeded(config, Arc::new(transport), Arc::new(store), 1), seen)
+}
+
 /// A claim waits as long as another program holds the store's lock, and the run may be stopped meanwhile.
 #[test]
 fn a_request_that_waits_for_its_claim_is_not_sent_after_a_stop() {
     for (grace_s, status, requests, in_doubt) in [(60, Status::NotSent, 0, 0), (5, Status::Unknown, 1, 10)] {
         paused(async {
-            let seen = Seen::default();
-            let answer = Arc::new(|_: usize, values: &[String]| Ok(found(values, |_| true)));
-            let transport = Told { latency: Duration::from_secs(1), answer, seen: seen.clone() };
-            let store = Breaking::with_slow_claims(Duration::from_secs(15));
-            let config = Config { body: BodyFormat::Json, ..Config::default() };
-            let engine = Engine::seeded(config, Arc::new(transport), Arc::new(store), 1);
+            let (engine, seen) = engine_of(Breaking::slow(Duration::ZERO, Duration::from_secs(15)));
             let stopped = start(&engine, 0..10);
             sleep(Duration::from_secs(1)).await;
             stopped.stop(Duration::from_secs(grace_s));
@@ -109,4 +113,24 @@ fn a_request_that_waits_for_its_claim_is_not_sent_after_a_stop() {
             assert_eq!((done.receipt.count(Status::Found), done.seen.len()), (10, 1));
         });
     }
+}
+
+/// While the task of a run waits for the store, it reads no events. Its requests see the stop all the same.
+#[test]
+fn a_stop_is_seen_by_requests_while_the_task_of_the_run_waits_for_the_store() {
+    paused(async {
+        let (consult, claim) = (Duration::from_secs(3), Duration::from_secs(5));
+        let (engine, seen) = engine_of(Breaking::slow(consult, claim));
+        let run = engine.start(&tokio::runtime::Handle::current(), RunOptions::default());
+        run.feed((0..1_000).map(person).collect(), Vec::new());
+        // A full request waits for its claim from the third second to the eighth.
+        sleep(Duration::from_secs(6)).await;
+        // The task asks the store about this row until the ninth.
+        run.feed(vec![person(1_000)], Vec::new());
+        sleep(Duration::from_secs(1)).await;
+        run.finish();
+        run.stop(Duration::from_mins(1));
+        let done = finish(&run, &seen).await;
+        assert_eq!((done.receipt.count(Status::NotSent), done.seen.len()), (1_001, 0));
+    });
 }

@@ -205,3 +205,24 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::identifier::FieldType;
+    use crate::plan::{Row, Table};
+
+    use super::*;
+
+    #[test]
+    fn held_lookups_without_a_past_are_asked_about_together() {
+        let (mut table, mut held) = (Table::default(), Held::default());
+        for (number, attempts) in (0..).zip([0, 0, 1, 0, 0]) {
+            let (mut ids, mut out) = (Vec::new(), Vec::new());
+            let person = Identifier::from_canonical(FieldType::Email, format!("p{number}@x.example"));
+            table.admit(Row::One(person), &mut ids, &mut out);
+            held.wait_and_look(Chunk { ids, attempts, ..Chunk::default() });
+        }
+        let asked: Vec<_> = std::iter::from_fn(|| held.check()).map(|chunk| chunk.ids.len()).collect();
+        assert_eq!(asked, [2, 1, 2]);
+    }
+}
