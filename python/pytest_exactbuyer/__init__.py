@@ -47,7 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_wider(item: pytest.Item, name: str) -> bool:
     """Whether a fixture lives longer than a single test. pytest has sorted these to the front."""
-    found: Any = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - typed nowhere
+    # Items of other plugins may lack it.
+    known: Any = getattr(item, "_fixtureinfo", None)
+    found = None if known is None else known.name2fixturedefs.get(name)
     return found is not None and found[-1].scope != "function"
 
 

@@ -84,6 +84,26 @@ def test_one_case(n, theirs): assert theirs == ("1" if n == 2 else None)
     assert "6 passed" in told, told
 
 
+def test_items_of_other_plugins_need_not_be_functions(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        """
+import pytest
+
+class Mine(pytest.Item):
+    fixturenames = ["theirs"]
+
+    def runtest(self): assert self.fixturenames == ["exactbuyer_sandbox", "theirs"]
+
+def pytest_collection_modifyitems(session, items):
+    items.append(Mine.from_parent(session, name="mine"))
+    items[-1].add_marker("exactbuyer_sandbox")
+""",
+        encoding="utf-8",
+    )
+    told = run_tests(tmp_path, "def test_a_function(): pass\n")
+    assert "2 passed" in told, told
+
+
 def test_the_end_of_a_test_leaves_the_protection_of_all_tests(tmp_path: Path) -> None:
     told = run_tests(
         tmp_path,

@@ -38,7 +38,7 @@ fn text_of(array: &ArrayRef, row: usize) -> Result<String, Broken> {
     written(&ArrayFormatter::try_new(array, &FORMAT)?, array, row)
 }
 
-/// The text of a value of a column, of which `formatter` is.
+/// The text of a value. `formatter` is that of its column.
 pub(super) fn written(
     formatter: &ArrayFormatter<'_>,
     array: &ArrayRef,

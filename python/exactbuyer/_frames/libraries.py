@@ -13,6 +13,7 @@ from exactbuyer._core import ArrowInput, Batches
 
 _EXPORTS_VIEWS = 25
 """The first version of pyarrow that exports views of short texts correctly."""
+
 _ALIGNMENT = 8
 """Of the largest numbers in a buffer, in bytes."""
 

@@ -253,10 +253,8 @@ class FileRun:
     def _after_requests_in_flight(self) -> Generator[None]:
         """When the block ends, waits until no request is in flight, also after an error.
 
-        After a second signal, it does not wait.
-
         What is in flight may have been paid for, and its reply has to reach the store. It gets the grace, as
-        after Ctrl-C.
+        after Ctrl-C. After a second signal, nothing is waited for.
         """
         try:
             yield

@@ -74,6 +74,10 @@ def whole(name: str, value: Any, least: int, most: int, *why: str) -> int:
     return number
 
 
+MOST_AGE = timedelta(days=36_500)
+"""The greatest age that a setting or an argument may name: 100 years."""
+
+
 def seconds(name: str, value: Any, least: float, most: float, *why: str) -> float:
     """A duration in seconds, if it is in this range; else a `ConfigError` as that of `whole`."""
     if isinstance(value, timedelta) and least <= value.total_seconds() <= most:

@@ -19,7 +19,7 @@ from exactbuyer.report.message import Term, wrong
 from exactbuyer.report.wording import as_given
 
 from ._auto_store import NO_STORE, STORE_VARIABLE, auto_path, is_made_by_us
-from ._checks import check_path, check_text, is_address, is_torn, path_text, refuse_address, seconds
+from ._checks import MOST_AGE, check_path, check_text, is_address, is_torn, path_text, refuse_address, seconds
 from ._secret import Hidden, ProxyUrl
 from .budget import Budget, check_credits
 
@@ -61,7 +61,7 @@ def age(name: str, value: object) -> float | None:
             name,
             f"must be a timedelta, as in timedelta(days=30), or None (no maximum); got {as_given(value)}",
         )
-    return seconds(name, value, 0, 100 * 365 * 86_400, " (None: an answer in a store never ages)")
+    return seconds(name, value, 0, int(MOST_AGE.total_seconds()), " (None: an answer in a store never ages)")
 
 
 def region(value: object) -> str | None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from exactbuyer.report.message import wrong
 from exactbuyer.report.wording import nearest
+from exactbuyer.settings._checks import MOST_AGE
 from exactbuyer.settings._setting_checks import DATES
 
 MOST_WHOLE = 2**63 - 1
 """The largest number that the store can hold."""
 
-_LONGEST_AGE = timedelta(days=36_500)
 _NAMED = 10
 
 
@@ -48,7 +48,7 @@ def moment(older_than: object) -> datetime:
     """The moment that `older_than` names: so long ago, or a time with its zone. Never in the future."""
     now = datetime.now(timezone.utc)
     if isinstance(older_than, timedelta):
-        if not timedelta(0) <= older_than <= _LONGEST_AGE:
+        if not timedelta(0) <= older_than <= MOST_AGE:
             raise wrong("older_than", "must be a timedelta from 0 to 100 years, as in timedelta(days=365)")
         return now - older_than
     if isinstance(older_than, datetime) and older_than.tzinfo is not None:
